@@ -1,0 +1,138 @@
+package journal
+
+import (
+	"encoding/json"
+	"strings"
+
+	"runbook/engine/event"
+)
+
+// Step is what a journal says of one step: its latest start and how it ended.
+type Step struct {
+	Path     event.Step
+	Started  *event.StepStarted  // the latest attempt; nil where it never started
+	Finished *event.StepFinished // nil where that attempt has not ended
+	Skipped  *event.StepSkipped  // nil where it was not skipped
+
+	// Turns counts the turns of its `repeat` that ended.
+	Turns int
+
+	// Sent counts the statements of the latest attempt that could change
+	// something; Unanswered are those whose outcome the journal does not know.
+	Sent       int
+	Unanswered []event.StatementStarted
+
+	between bool // attempts or turns: the last one ended and its end is known
+}
+
+// Status is how the step ended; empty where it has not, or not started.
+func (s *Step) Status() event.Status {
+	switch {
+	case s.Finished != nil:
+		return s.Finished.Status
+	case s.Skipped != nil:
+		return s.Skipped.Status
+	default:
+		return ""
+	}
+}
+
+// Digest is that of the step's text when it started; empty where it did not.
+func (s *Step) Digest() string {
+	if s.Started == nil {
+		return ""
+	}
+	return s.Started.Digest
+}
+
+// Attempt counts from 1; it is 0 where the step did not start.
+func (s *Step) Attempt() int {
+	if s.Started == nil {
+		return 0
+	}
+	return max(s.Started.Attempt, 1)
+}
+
+// Result is the typed result of a step that finished, or nil.
+func (s *Step) Result() json.RawMessage {
+	if s.Finished == nil {
+		return nil
+	}
+	return s.Finished.Result
+}
+
+// Registered is what a step that finished put into scope.
+func (s *Step) Registered() map[string]json.RawMessage {
+	if s.Finished == nil {
+		return nil
+	}
+	return s.Finished.Registered
+}
+
+// InDoubt says that the step may or may not have happened: it can change
+// something and did not end, or it ended without knowing. It stays in doubt
+// until it starts again or is finished. A group is never in doubt itself, only
+// what is in it.
+func (s *Step) InDoubt() bool {
+	switch {
+	case s.Started == nil, s.Started.Action == "group", s.between:
+		return false
+	case s.Finished == nil:
+		return s.Started.Changes || len(s.Unanswered) > 0
+	case s.Finished.Status == event.Done:
+		return false
+	default:
+		f := s.Finished.Failure
+		return s.Finished.Status == event.Unknown || f != nil && f.Unknown || len(s.Unanswered) > 0
+	}
+}
+
+func (s *Step) start(e event.StepStarted) {
+	*s = Step{Path: s.Path, Started: &e, Turns: s.Turns}
+}
+
+// skip keeps what a done step left, which a resumed run passes over, and keeps
+// a doubt: that a step was not come to again says nothing about its first time.
+func (s *Step) skip(e event.StepSkipped) {
+	if s.Status() != event.Done && !s.InDoubt() {
+		*s = Step{Path: s.Path, Skipped: &e}
+	}
+}
+
+func (s *Step) retry(e event.StepRetrying) {
+	s.between = e.Failure == nil || !e.Failure.Unknown
+	s.Finished = nil
+}
+
+func (s *Step) repeat(e event.StepRepeating) {
+	s.between = true
+	s.Turns = e.Iteration
+	s.Finished = nil
+}
+
+func (s *Step) sent(e event.StatementStarted) {
+	s.between = false
+	s.Sent++
+	s.Unanswered = append(s.Unanswered, e)
+}
+
+// answered takes the statement off the list, unless what came was no answer of
+// the server: an error without a SQLSTATE is one of the connection.
+func (s *Step) answered(e event.StatementFinished) {
+	if e.Error != "" && e.SQLState == "" {
+		return
+	}
+	for i, u := range s.Unanswered {
+		if u.Connection == e.Connection && u.PID == e.PID && u.SQL == e.SQL {
+			s.Unanswered = append(s.Unanswered[:i:i], s.Unanswered[i+1:]...)
+			return
+		}
+	}
+}
+
+// Within reports whether the step of path is inside the one of outer: a step of
+// its group, or one of its turns.
+func Within(path, outer event.Step) bool {
+	rest, ok := strings.CutPrefix(path, outer)
+	return ok && rest != "" && strings.ContainsRune("/#[", rune(rest[0]))
+}
