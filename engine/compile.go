@@ -1,0 +1,474 @@
+package engine
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/expr-lang/expr/types"
+
+	"runbook/engine/postgres"
+	"runbook/engine/syntax"
+)
+
+// Compile checks a runbook and makes its plan. It returns all problems, and no
+// plan when there is one. It makes no connection; the files that the runbook
+// names are read through files.
+func Compile(rb *syntax.Runbook, actions []Action, files Files) (*Plan, syntax.Problems) {
+	c := &compiler{rb: rb, actions: actions, files: files, names: newNames(), plan: &Plan{
+		File:   rb.File,
+		Name:   strings.TrimSuffix(filepath.Base(rb.File), filepath.Ext(rb.File)),
+		Digest: rb.Digest,
+	}}
+	c.header()
+	c.vars()
+	c.connections()
+	c.ids(rb.Steps)
+	c.plan.steps = c.steps(rb.Steps, "")
+	c.plan.count = c.count
+	c.unused()
+	if len(c.problems) > 0 {
+		return nil, c.problems
+	}
+	return c.plan, nil
+}
+
+type compiler struct {
+	rb       *syntax.Runbook
+	actions  []Action
+	files    Files
+	names    *names
+	plan     *Plan
+	problems syntax.Problems
+	path     string // of the step being compiled
+	seen     map[string]*syntax.Node
+	count    int
+}
+
+func (c *compiler) add(ps ...syntax.Problem) { c.problems = append(c.problems, ps...) }
+
+func (c *compiler) header() {
+	rb := c.rb
+	if rb.Name != nil {
+		c.plan.Name = rb.Name.Text
+	}
+	if rb.Summary != nil {
+		c.plan.Summary = rb.Summary.Text
+	}
+	for _, s := range rb.Secrets {
+		c.plan.Secrets = append(c.plan.Secrets, s.Text)
+	}
+	if rb.Sandbox == nil {
+		return
+	}
+	if w := rb.Sandbox.Workers; w != nil {
+		n, err := strconv.Atoi(w.Text)
+		if err != nil || n < 0 || n > 16 {
+			c.add(w.Problem("schema/type", fmt.Sprintf("workers is a number from 0 to 16, not %q", w.Text), ""))
+		}
+		c.plan.Workers = n
+	}
+	if s := rb.Sandbox.Setup; s != nil {
+		c.plan.Setup = s.Text
+		if _, problems := syntax.ReadFile(c.files.FS, c.files.name(s.Text), c.files.shown(s.Text)); problems != nil {
+			c.add(s.Problem(problems[0].Code, fmt.Sprintf("%s: %s", c.files.shown(s.Text), problems[0].Message), "setup is relative to this file"))
+		}
+	}
+}
+
+// vars declares the variables in order: a default may use those before it.
+func (c *compiler) vars() {
+	for _, f := range c.rb.Vars {
+		v := variable{node: f.Key, typ: nodeType(f.Value), value: c.value(f.Value)}
+		typ := types.Type(types.Any)
+		if v.typ != nil && v.typ != typeDecimal { // what numeric compares with, expr-lang cannot tell
+			typ = types.TypeOf(reflect.Zero(v.typ).Interface())
+		}
+		c.add(c.names.add(f.Key, typ, "a variable")...)
+		c.plan.vars = append(c.plan.vars, v)
+	}
+	if c.rb.Sandbox == nil {
+		return
+	}
+	for _, f := range c.rb.Sandbox.Vars {
+		i := slices.IndexFunc(c.plan.vars, func(v variable) bool { return v.node.Text == f.Key.Text })
+		if i < 0 {
+			c.add(f.Key.Problem("name/unknown-variable", fmt.Sprintf("no variable is called %q", f.Key.Text), nearOrAll(f.Key.Text, c.plan.varNames())))
+			continue
+		}
+		value := c.value(f.Value)
+		c.plan.vars[i].sandbox = &value
+	}
+}
+
+func (p *Plan) varNames() []string {
+	out := make([]string, len(p.vars))
+	for i, v := range p.vars {
+		out[i] = v.node.Text
+	}
+	return out
+}
+
+func (c *compiler) connections() {
+	for _, conn := range c.rb.Connections {
+		k := connection{name: conn.Name.Text}
+		if conn.DSN != nil {
+			b := c.bindScalar(conn.DSN, reflect.TypeFor[string](), field{path: "dsn"})
+			k.dsn = &b
+		}
+		c.plan.conns = append(c.plan.conns, k)
+	}
+}
+
+// ids finds steps that share an id, wherever they stand.
+func (c *compiler) ids(steps []*syntax.Step) {
+	if c.seen == nil {
+		c.seen = map[string]*syntax.Node{}
+	}
+	for _, s := range steps {
+		if s.ID != nil {
+			if first, twice := c.seen[s.ID.Text]; twice {
+				c.add(s.ID.Problem("name/duplicate-id", fmt.Sprintf("a step with the id %q is already in line %d", s.ID.Text, first.Pos.Line), ""))
+			} else {
+				c.seen[s.ID.Text] = s.ID
+			}
+		}
+		if s.Group != nil {
+			c.ids(s.Group.Steps)
+			c.ids(s.Group.Rescue)
+			c.ids(s.Group.Always)
+		}
+	}
+}
+
+func (c *compiler) stepIDs() []string { return slices.Sorted(maps.Keys(c.names.steps)) }
+
+func (c *compiler) queryNames() []string {
+	out := make([]string, len(c.rb.Queries))
+	for i, q := range c.rb.Queries {
+		out[i] = q.Name.Text
+	}
+	return out
+}
+
+// unused checks the queries that no step uses: a problem in one is a problem.
+func (c *compiler) unused() {
+	for _, q := range c.rb.Queries {
+		before := len(c.problems)
+		c.queryBound(q)
+		// A step that uses the query has reported the same already.
+		for _, p := range slices.Clone(c.problems[before:]) {
+			if slices.Contains(c.problems[:before], p) {
+				c.problems = c.problems[:before]
+			}
+		}
+	}
+}
+
+// steps compiles steps in order, so that each sees what those before it
+// register.
+func (c *compiler) steps(nodes []*syntax.Step, prefix string) []*step {
+	out := make([]*step, 0, len(nodes))
+	for i, n := range nodes {
+		key := strconv.Itoa(i + 1)
+		if n.ID != nil {
+			key = n.ID.Text
+		}
+		out = append(out, c.step(n, prefix, key))
+	}
+	return out
+}
+
+func (c *compiler) step(n *syntax.Step, prefix, key string) *step {
+	path := prefix + key
+	outer := c.path
+	c.path = path
+	defer func() { c.path = outer }()
+	s := &step{node: n, path: path, prefix: len(prefix), digest: digest(n.Node), register: n.Register, connection: "main"}
+	for _, t := range n.Tags {
+		s.tags = append(s.tags, t.Text)
+	}
+	if n.Connection != nil {
+		s.connection = c.connectionName(n.Connection)
+	}
+	if n.AllowFailure != nil {
+		b := c.bindScalar(n.AllowFailure, reflect.TypeFor[bool](), field{path: "allow_failure"})
+		s.allowFailure = b.value.Bool()
+	}
+	if n.ForEach != nil {
+		s.loop = c.loop(n.ForEach)
+		defer c.names.remove(n.ForEach.Key.Text)
+	}
+	if n.When != nil {
+		s.when = c.expression(n.When, exprSpec{want: reflect.TypeFor[bool]()})
+	}
+	c.modifiers(s)
+	c.body(s)
+	c.title(s)
+	c.registers(s)
+	if n.Repeat != nil {
+		s.repeat = c.repeat(n.Repeat)
+	}
+	return s
+}
+
+func (c *compiler) connectionName(n *syntax.Node) string {
+	known := []string{"main"}
+	for _, k := range c.rb.Connections {
+		known = append(known, k.Name.Text)
+	}
+	if !slices.Contains(known, n.Text) {
+		c.add(n.Problem("schema/unknown-connection", fmt.Sprintf("no connection is called %q", n.Text), nearOrAll(n.Text, known)))
+	}
+	return n.Text
+}
+
+func (c *compiler) loop(f *syntax.Field) *loop {
+	list := c.expression(f.Value, exprSpec{})
+	if list != nil {
+		if t := list.vm.Node().Type(); t != nil && t.Kind() != reflect.Slice && t.Kind() != reflect.Interface {
+			c.add(f.Value.Problem("expr/type", fmt.Sprintf("for_each goes through a list, this is %s", kindName(t)), ""))
+		}
+	}
+	c.add(c.names.add(f.Key, types.Any, "a loop variable")...)
+	return &loop{name: f.Key.Text, list: list}
+}
+
+// modifiers compiles the keys that wrap a step.
+func (c *compiler) modifiers(s *step) {
+	n := s.node
+	if n.Timeout != nil {
+		b := c.bindScalar(n.Timeout, typeDuration, field{path: "timeout"})
+		s.timeout = &b
+	}
+	for _, f := range n.Settings {
+		s.settings = append(s.settings, setting{
+			name: f.Key.Text, node: f.Key,
+			value: c.bindScalar(f.Value, reflect.TypeFor[string](), field{path: "settings." + f.Key.Text}),
+		})
+	}
+	if n.Retry != nil {
+		s.retry = c.retry(n.Retry)
+	}
+}
+
+func durationOf(v reflect.Value) time.Duration { return time.Duration(v.Int()) }
+
+func (c *compiler) retry(n *syntax.Retry) *retry {
+	number := func(node *syntax.Node, t reflect.Type, name string) reflect.Value {
+		if node == nil {
+			return reflect.Zero(t)
+		}
+		return c.bindScalar(node, t, field{path: "retry." + name}).value
+	}
+	r := &retry{
+		attempts: int(number(n.Attempts, reflect.TypeFor[int](), "attempts").Int()),
+		delay:    durationOf(number(n.Delay, typeDuration, "delay")),
+		backoff:  cmp.Or(number(n.Backoff, reflect.TypeFor[float64](), "backoff").Float(), 1),
+		maxDelay: durationOf(number(n.MaxWait, typeDuration, "max_delay")),
+		limit:    durationOf(number(n.For, typeDuration, "for")),
+	}
+	if n.Attempts != nil && r.attempts < 1 {
+		c.add(n.Attempts.Problem("schema/type", "attempts is at least 1", ""))
+	}
+	if r.backoff < 1 {
+		c.add(n.Backoff.Problem("schema/type", "backoff is at least 1: each delay is that many times the one before", ""))
+	}
+	for _, on := range n.On {
+		codes, ok := postgres.CodesFor(on.Text)
+		if !ok {
+			c.add(on.Problem("schema/unknown-condition", fmt.Sprintf("PostgreSQL has no condition %q", on.Text), syntax.DidYouMean(on.Text, postgres.ConditionNames())))
+			continue
+		}
+		if r.on == nil {
+			r.on = map[string]bool{}
+		}
+		for _, code := range codes {
+			r.on[code] = true
+		}
+	}
+	return r
+}
+
+// repeat is compiled after the step's body: until sees what it registers.
+func (c *compiler) repeat(n *syntax.Repeat) *repeat {
+	r := &repeat{every: constantValue(reflect.Zero(typeDuration)), limit: constantValue(reflect.Zero(typeDuration))}
+	if n.Until != nil {
+		r.until = c.expression(n.Until, exprSpec{want: reflect.TypeFor[bool]()})
+	}
+	if n.Every != nil {
+		r.every = c.bindScalar(n.Every, typeDuration, field{path: "repeat.every"})
+	}
+	if n.For != nil {
+		r.limit = c.bindScalar(n.For, typeDuration, field{path: "repeat.for"})
+	}
+	return r
+}
+
+// body compiles what the step does: its group, or its one action.
+func (c *compiler) body(s *step) {
+	n := s.node
+	var known, rest []syntax.Field
+	for _, f := range n.Actions {
+		if c.action(f.Key.Text) != nil {
+			known = append(known, f)
+		} else {
+			rest = append(rest, f)
+		}
+	}
+	if n.Group == nil && len(known) == 1 {
+		rest = c.actionBody(s, known[0], rest)
+	}
+	for _, f := range rest {
+		c.unknownKey(f.Key, len(known) > 0 || n.Group != nil)
+	}
+	switch {
+	case n.Group != nil && len(known) > 0:
+		c.add(known[0].Key.Problem("schema/two-actions", fmt.Sprintf("this step is a group and has the action %q too", known[0].Key.Text), "move the action into the group's steps"))
+	case n.Group != nil:
+		c.groupBody(s)
+	case len(known) > 1:
+		c.add(known[1].Key.Problem("schema/two-actions", fmt.Sprintf("this step has two actions, %q and %q", known[0].Key.Text, known[1].Key.Text), "make two steps of it"))
+	case len(n.Actions) == 0:
+		c.add(syntax.Problem{Pos: n.Pos(), Code: "schema/no-action", Message: "this step does nothing", Hint: "give it an action: " + strings.Join(c.actionNames(), ", ")})
+	}
+}
+
+// actionBody binds the step's action. Beside its short form, `assert: a == b`,
+// the action's other arguments may stand as keys of the step; those that are
+// none are returned.
+func (c *compiler) actionBody(s *step, action syntax.Field, rest []syntax.Field) []syntax.Field {
+	c.count++
+	s.action = c.action(action.Key.Text)
+	all := fields(s.action.args)
+	short := action.Value.Kind != syntax.Map
+	given := map[string]*syntax.Node{}
+	var strangers []syntax.Field
+	for _, f := range rest {
+		isArg := slices.ContainsFunc(all, func(a field) bool { return a.name == f.Key.Text && !a.main })
+		switch {
+		case !isArg:
+			strangers = append(strangers, f)
+		case !short:
+			c.add(f.Key.Problem("schema/misplaced-key", fmt.Sprintf("%q is an argument of %s, which is written as a mapping here", f.Key.Text, s.action.Name), "move it into that mapping"))
+		default:
+			given[f.Key.Text] = f.Value
+		}
+	}
+	if len(given) == 0 || !slices.ContainsFunc(all, func(a field) bool { return a.main }) {
+		s.args = c.bind(action.Value, s.action.args, field{path: s.action.Name})
+		return strangers
+	}
+	i := slices.IndexFunc(all, func(a field) bool { return a.main })
+	given[all[i].name] = action.Value
+	s.args = c.bindFields(action.Value, s.action.args, all, given, s.action.Name)
+	return strangers
+}
+
+func (c *compiler) unknownKey(key *syntax.Node, hasAction bool) {
+	names := append(syntax.StepKeys(), c.actionNames()...)
+	message := fmt.Sprintf("%q is no action and no key of a step", key.Text)
+	hint := syntax.DidYouMean(key.Text, names)
+	if hint == "" && !hasAction {
+		hint = "known actions: " + strings.Join(c.actionNames(), ", ")
+	}
+	c.add(key.Problem("schema/unknown-key", message, hint))
+}
+
+func (c *compiler) action(name string) *Action {
+	for i := range c.actions {
+		if c.actions[i].Name == name {
+			return &c.actions[i]
+		}
+	}
+	return nil
+}
+
+func (c *compiler) actionNames() []string {
+	out := make([]string, len(c.actions))
+	for i, a := range c.actions {
+		out[i] = a.Name
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (c *compiler) groupBody(s *step) {
+	g := s.node.Group
+	s.group = &group{recovered: g.Recovered, steps: c.steps(g.Steps, s.path+"/")}
+	if len(g.Rescue) > 0 {
+		c.names.known["failure"] = known{typ: types.TypeOf(FailureInfo{}), what: "the failure"}
+		s.group.rescue = c.steps(g.Rescue, s.path+"/rescue/")
+		c.names.remove("failure")
+	}
+	s.group.always = c.steps(g.Always, s.path+"/always/")
+}
+
+// title is the step's name, or says what it does.
+func (c *compiler) title(s *step) {
+	n := s.node
+	switch {
+	case n.Name != nil:
+		s.label = n.Name.Text
+		b := c.bindScalar(n.Name, reflect.TypeFor[string](), field{path: "name"})
+		s.title = &b
+		return
+	case n.Group != nil && n.Group.Title != nil:
+		s.label = n.Group.Title.Text
+		b := c.bindScalar(n.Group.Title, reflect.TypeFor[string](), field{path: "group"})
+		s.title = &b
+		return
+	case s.action == nil:
+		return
+	}
+	s.label = s.action.Name
+	if v := n.Actions[0].Value; v.Kind == syntax.Scalar {
+		s.label += ": " + shortened(v.Text)
+	} else if table := v.Get("table"); table != nil {
+		s.label += " " + table.Text
+	} else if stage := v.Get("stage"); stage != nil {
+		s.label += " " + stage.Text
+	} else if text := v.Get("statements"); text != nil {
+		s.label += ": " + shortened(text.Text)
+	}
+	b := constantValue(reflect.ValueOf(s.label))
+	s.title = &b
+}
+
+// registers makes the step's result known to what follows.
+func (c *compiler) registers(s *step) {
+	if s.action == nil {
+		if r := s.node.Register; r != nil && s.group != nil {
+			c.add(r.Name.Problem("schema/register", "a group has no result to register", "register inside it"))
+		}
+		return
+	}
+	if id := s.node.ID; id != nil {
+		c.names.steps[id.Text] = s.action.result
+	}
+	r := s.node.Register
+	if r == nil {
+		return
+	}
+	_, selects := reflect.Zero(s.action.result).Interface().(Selector)
+	if !selects && r.Part != syntax.PartAuto {
+		c.add(r.Name.Problem("schema/register", fmt.Sprintf("%s has no rows to register", s.action.Name), "write register: "+r.Name.Text))
+		return
+	}
+	typ := resultType(s.action.result)
+	switch {
+	case selects && r.Part == syntax.PartRow:
+		typ = types.TypeOf(Row{})
+	case selects && r.Part == syntax.PartRows:
+		typ = types.TypeOf([]Row{})
+	case selects:
+		typ = types.Any
+	}
+	c.add(c.names.add(r.Name, typ, "registered")...)
+}

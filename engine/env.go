@@ -1,0 +1,218 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"runbook/engine/event"
+	"runbook/engine/postgres"
+)
+
+// Env is what an action can reach while it runs: the step's session, sessions
+// beside it, events, and the results of earlier steps. It belongs to one
+// execution of one step.
+type Env struct {
+	x     *executor
+	step  *step
+	path  string // of this execution
+	depth int
+
+	mu    sync.Mutex
+	sides []*session
+}
+
+// Run is the run that the step belongs to.
+func (e *Env) Run() RunInfo { return e.x.info }
+
+// Step is this execution's name in events.
+func (e *Env) Step() string { return e.path }
+
+// Emit puts an event on record. An error means that a sink failed: stop.
+func (e *Env) Emit(ev event.Event) error { return e.x.emit(ev) }
+
+// Query runs one statement on the step's connection and keeps the first limit
+// rows; 0 keeps all. Its error is a *StatementError.
+func (e *Env) Query(ctx context.Context, limit int, st Statement, args ...any) (*postgres.Result, error) {
+	s, err := e.x.conns.session(ctx, e.step.connection)
+	if err != nil {
+		return nil, err
+	}
+	return e.queryOn(ctx, s, limit, st, args...)
+}
+
+func (e *Env) queryOn(ctx context.Context, s *session, limit int, st Statement, args ...any) (*postgres.Result, error) {
+	defer s.use(e.path, e.x.emit)()
+	var r *postgres.Result
+	var err error
+	if limit > 0 {
+		r, err = s.QueryLimit(ctx, limit, st.Text, args...)
+	} else {
+		r, err = s.Query(ctx, st.Text, args...)
+	}
+	if err != nil {
+		return nil, &StatementError{Statement: st, Connection: s.name, Err: err}
+	}
+	return r, nil
+}
+
+// Exec runs statements of the action's own making, one after the other, on the
+// step's connection.
+func (e *Env) Exec(ctx context.Context, statements ...string) error {
+	for _, sql := range statements {
+		if _, err := e.Query(ctx, 0, Plain(sql)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Rows runs a query of the action's own making on the step's connection.
+func (e *Env) Rows(ctx context.Context, sql string, args ...any) ([]Row, error) {
+	r, err := e.Query(ctx, 0, Plain(sql), args...)
+	if err != nil {
+		return nil, err
+	}
+	return NewRows(r), nil
+}
+
+// InTransaction says whether the step's connection has a transaction open.
+func (e *Env) InTransaction(ctx context.Context) (bool, error) {
+	s, err := e.x.conns.session(ctx, e.step.connection)
+	if err != nil {
+		return false, err
+	}
+	return s.InTransaction(), nil
+}
+
+// Rollback ends an open transaction of the step's connection, also when ctx is
+// over: what failed must not stay half open.
+func (e *Env) Rollback(ctx context.Context) error {
+	return e.x.rollback(ctx, e.step.connection)
+}
+
+// Notices delivers the notices of the step's connection until stop is called.
+func (e *Env) Notices(ctx context.Context) (notices <-chan postgres.Notice, stop func(), err error) {
+	s, err := e.x.conns.session(ctx, e.step.connection)
+	if err != nil {
+		return nil, nil, err
+	}
+	ch := make(chan postgres.Notice, 64)
+	s.mu.Lock()
+	s.wake = ch
+	s.mu.Unlock()
+	return ch, func() {
+		s.mu.Lock()
+		s.wake = nil
+		s.mu.Unlock()
+	}, nil
+}
+
+// PID is the backend of the step's connection.
+func (e *Env) PID(ctx context.Context) (uint32, error) {
+	s, err := e.x.conns.session(ctx, e.step.connection)
+	if err != nil {
+		return 0, err
+	}
+	return s.PID(), nil
+}
+
+// Quiet is the step's session, for statements that are measured and not
+// reported one by one.
+func (e *Env) Quiet(ctx context.Context) (*postgres.Session, error) {
+	s, err := e.x.conns.session(ctx, e.step.connection)
+	if err != nil {
+		return nil, err
+	}
+	return s.Session, nil
+}
+
+// Side opens another session on the target for this execution, with the step's
+// settings. It reports no statements and is closed when the step ends. name
+// shows in pg_stat_activity.
+func (e *Env) Side(ctx context.Context, name string) (*postgres.Session, error) {
+	s, err := e.x.conns.connect(ctx, e.x.conns.target, name, false)
+	if err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	e.sides = append(e.sides, s)
+	e.mu.Unlock()
+	for _, set := range e.step.settings {
+		v, err := set.value.get(e.x.scope)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := s.Query(ctx, "SELECT pg_catalog.set_config($1, $2, false)", set.name, v.String()); err != nil {
+			return nil, fmt.Errorf("setting %s on %s: %w", set.name, name, err)
+		}
+	}
+	return s.Session, nil
+}
+
+func (e *Env) closeSides(ctx context.Context) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	for _, s := range e.sides {
+		_ = s.Close(ctx) // an answer is not waited for; the server ends the session
+	}
+	e.sides = nil
+}
+
+// RunSteps runs steps of the action's arguments. Its error says that one
+// failed; the failure is on record already.
+func (e *Env) RunSteps(ctx context.Context, s Steps) error {
+	return e.x.steps(ctx, s.steps, frame{path: e.path + "/", depth: e.depth + 1})
+}
+
+// Retrying records that an attempt of the action's own failed and that it will
+// try again after delay.
+func (e *Env) Retrying(attempt int, delay time.Duration, err error) error {
+	e.x.counts.Retried++
+	return e.Emit(event.StepRetrying{Step: e.path, Attempt: attempt, Delay: event.Duration(delay), Failure: failureOf(e.step, err)})
+}
+
+// Owe opens a ledger entry. When it returns nil the entry is on disk and the
+// object may be dropped.
+func (e *Env) Owe(o event.Obligation) error {
+	if err := e.Emit(event.ObligationOpened{Step: e.path, Obligation: o}); err != nil {
+		return err
+	}
+	e.x.ledger.open(o)
+	return nil
+}
+
+// Owed are the open ledger entries of the run, oldest first.
+func (e *Env) Owed() []event.Obligation { return e.x.ledger.entries() }
+
+// Settle closes a ledger entry whose object was seen in the catalog again.
+func (e *Env) Settle(id string) error {
+	if err := e.Emit(event.ObligationClosed{Step: e.path, ID: id}); err != nil {
+		return err
+	}
+	e.x.ledger.settle(id)
+	return nil
+}
+
+// Earlier are the results of type R that steps of the run have left so far,
+// oldest first; a repeated step left its last.
+func Earlier[R any](e *Env) []R {
+	var out []R
+	for _, v := range e.x.results() {
+		if r, ok := v.(R); ok {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// Explain adds the operation to an error, keeping its facts.
+func Explain(operation string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", operation, err)
+}

@@ -1,0 +1,376 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"runbook/engine/event"
+	"runbook/engine/postgres"
+)
+
+// Options say how to run a plan. The zero value runs all of it.
+type Options struct {
+	Info RunInfo  // what the run knows of itself; Engine is found out
+	Tags []string // only steps with one of these, or inside or around one
+	From string   // the id of the step to begin with
+
+	// Before is a plan that builds the starting point, nil for none. Its records
+	// are enclosed in those of a setup.
+	Before *Plan
+}
+
+// afterwards bounds what may still run once a run was stopped: always, and
+// putting back what was taken away.
+const afterwards = 10 * time.Minute
+
+// Run executes the plan on the target of conns and says what happens on out.
+// The error can be tested for ErrFailed, ErrNotReady, ErrInDoubt and
+// ErrInterrupted; what led to it is on out already.
+func (p *Plan) Run(ctx context.Context, conns *Connections, out *event.Stream, o Options) error {
+	x := &executor{plan: p, conns: conns, out: out, options: o, info: o.Info, began: time.Now()}
+	id, err := conns.identify(ctx)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNotReady, err)
+	}
+	x.info.Engine = id.engine
+	x.scope = newScope(x.info)
+	if err := x.variables(); err != nil {
+		return err
+	}
+	if err := x.start(id); err != nil {
+		return err
+	}
+	if o.Before != nil {
+		if err := o.Before.setUp(ctx, conns, out, x.info); err != nil {
+			return x.finish(err)
+		}
+	}
+	err = x.steps(ctx, p.steps, frame{})
+	return x.finish(x.settled(ctx, err))
+}
+
+// setUp runs the plan as the setup of another one. Its sessions are closed
+// afterwards: what it set for the database holds only for new ones.
+func (p *Plan) setUp(ctx context.Context, conns *Connections, out *event.Stream, info RunInfo) error {
+	x := &executor{plan: p, conns: conns, out: out, info: info, began: time.Now(), scope: newScope(info)}
+	if err := x.variables(); err != nil {
+		return err
+	}
+	if err := x.emit(event.SetupStarted{Runbook: p.Name, File: p.File}); err != nil {
+		return err
+	}
+	err := x.settled(ctx, x.steps(ctx, p.steps, frame{path: "setup/"}))
+	status, _ := outcome(err)
+	if err := x.emit(event.SetupFinished{Status: status, Duration: event.Duration(time.Since(x.began))}); err != nil {
+		return err
+	}
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	return errors.Join(err, conns.Close(closing))
+}
+
+// HasStep says whether a step that a run could begin with has the id.
+func (p *Plan) HasStep(id string) bool { return hasStep(p.steps, id) }
+
+// executor is one run of a plan.
+type executor struct {
+	plan    *Plan
+	conns   *Connections
+	out     *event.Stream
+	options Options
+	info    RunInfo
+	began   time.Time
+	scope   *scope
+	ledger  ledger
+	left    []any // results of the steps, in order
+	reached bool  // the step of Options.From
+	counts  event.RunFinished
+}
+
+func (x *executor) emit(e event.Event) error { return x.out.Emit(e) }
+
+// variables gives every variable its value: the override, else what a rehearsal
+// has, else the default.
+func (x *executor) variables() error {
+	for _, v := range x.plan.vars {
+		name, source := v.node.Text, v.value
+		if v.sandbox != nil && x.info.Sandbox {
+			source = *v.sandbox
+		}
+		value, given := x.plan.overrides[name]
+		if !given {
+			var err error
+			if value, err = source.eval(x.scope); err != nil {
+				return fmt.Errorf("variable %s: %w", name, err)
+			}
+		}
+		x.scope.set(name, value)
+	}
+	for _, k := range x.plan.conns {
+		if k.dsn == nil {
+			continue
+		}
+		v, err := k.dsn.get(x.scope)
+		if err != nil {
+			return fmt.Errorf("connection %s: %w", k.name, err)
+		}
+		target, err := postgres.ParseTarget(v.String())
+		if err != nil {
+			return fmt.Errorf("connection %s: %w", k.name, err)
+		}
+		x.conns.where[k.name] = target
+	}
+	return nil
+}
+
+func (x *executor) start(id identity) error {
+	vars := map[string]json.RawMessage{}
+	for _, name := range x.plan.varNames() {
+		raw, err := encode(x.scope.names[name])
+		if err != nil {
+			return fmt.Errorf("variable %s: %w", name, err)
+		}
+		vars[name] = raw
+	}
+	return x.emit(event.RunStarted{
+		Version: event.Version, Run: x.info.ID, Runbook: x.plan.Name, File: x.plan.File, Digest: x.plan.Digest,
+		Target: x.conns.target.String(), Database: id.database, SystemID: id.systemID, Instance: id.instance,
+		Server: id.server, Engine: id.engine, EngineLabel: id.label, Sandbox: x.info.Sandbox,
+		Vars: vars, Steps: x.plan.count,
+	})
+}
+
+// settled looks at what the steps have left behind: a run cannot end well with
+// an open transaction or an open ledger entry.
+func (x *executor) settled(ctx context.Context, err error) error {
+	left := x.openTransactions(ctx)
+	if err != nil {
+		return err
+	}
+	if left != "" {
+		return &Failed{Message: fmt.Sprintf("the steps left a transaction open on connection %s; it was rolled back", left), Hint: "add a step that says COMMIT"}
+	}
+	if open := x.ledger.entries(); len(open) > 0 {
+		return &Failed{Message: fmt.Sprintf("%d dropped constraints were not brought back", len(open))}
+	}
+	return nil
+}
+
+// openTransactions rolls back what is open and names one connection of it.
+func (x *executor) openTransactions(ctx context.Context) string {
+	found := ""
+	for _, name := range x.conns.names() {
+		if s := x.conns.existing(name); s != nil && s.InTransaction() {
+			found = name
+			_ = x.rollback(ctx, name) // a session that cannot is closed, which rolls back too
+		}
+	}
+	return found
+}
+
+// finish puts the end on record and says by its error how it was.
+func (x *executor) finish(err error) error {
+	end := x.counts
+	end.Duration = event.Duration(time.Since(x.began))
+	end.Open = x.ledger.entries()
+	var sentinel error
+	end.Status, sentinel = outcome(err)
+	var told *toldError
+	if err != nil && !errors.As(err, &told) {
+		end.Failure = failureOf(nil, err)
+	}
+	if sinkErr := x.emit(end); sinkErr != nil {
+		return fmt.Errorf("%w: %w", ErrFailed, sinkErr)
+	}
+	if sentinel != nil {
+		return fmt.Errorf("%w: %w", sentinel, err)
+	}
+	return nil
+}
+
+// outcome is how a run or a setup with this error ended, and what its error can
+// be tested for.
+func outcome(err error) (event.Status, error) {
+	switch {
+	case err == nil:
+		return event.Done, nil
+	case errors.Is(err, ErrInterrupted):
+		return event.Interrupted, ErrInterrupted
+	case lost(err):
+		return event.Unknown, ErrInDoubt
+	case errors.Is(err, ErrNotReady):
+		return event.Failed, ErrNotReady
+	default:
+		return event.Failed, ErrFailed
+	}
+}
+
+// toldError is a failure that is on record already.
+type toldError struct{ err error }
+
+func (e *toldError) Error() string { return e.err.Error() }
+func (e *toldError) Unwrap() error { return e.err }
+
+// frame is where steps run: their path so far and how deep they are.
+type frame struct {
+	path  string
+	depth int
+}
+
+// steps runs steps in order. After the first failure the rest is not reached.
+func (x *executor) steps(ctx context.Context, list []*step, f frame) error {
+	for i, s := range list {
+		err := x.step(ctx, s, f)
+		if err == nil && ctx.Err() != nil {
+			err = stopped(ctx)
+		}
+		if err == nil {
+			continue
+		}
+		for _, rest := range list[i+1:] {
+			x.counts.NotReached++
+			if sinkErr := x.emit(rest.skippedAs(f, event.NotReached, "an earlier step did not end well")); sinkErr != nil {
+				return sinkErr
+			}
+		}
+		return err
+	}
+	return nil
+}
+
+// stopped is the error of a step that did not run because its context is over:
+// the run was interrupted, or a step around it timed out or was aborted.
+func stopped(ctx context.Context) error {
+	if interrupted(ctx) {
+		return ErrInterrupted
+	}
+	return context.Cause(ctx)
+}
+
+// interrupted says that a person or a signal stopped the whole run.
+func interrupted(ctx context.Context) bool {
+	cause := context.Cause(ctx)
+	return errors.Is(cause, ErrInterrupted) || cause == context.Canceled
+}
+
+func (s *step) skippedAs(f frame, status event.Status, reason string) event.StepSkipped {
+	return event.StepSkipped{Step: f.path + s.key(), Title: s.label, Action: s.verb(), Depth: f.depth, Status: status, Reason: reason}
+}
+
+// key is the step's own part of its path.
+func (s *step) key() string { return s.path[s.prefix:] }
+
+func (s *step) verb() string {
+	if s.action == nil {
+		return "group"
+	}
+	return s.action.Name
+}
+
+// step runs a step for each turn of its loop, or once.
+func (x *executor) step(ctx context.Context, s *step, f frame) error {
+	if reason := x.passedOver(s); reason != "" {
+		return x.skip(s, f, reason)
+	}
+	if s.loop == nil {
+		return x.turn(ctx, s, f, s.key())
+	}
+	items, err := s.loop.items(x.scope)
+	if err != nil {
+		return x.broken(s, f, err)
+	}
+	if len(items) == 0 {
+		return x.skip(s, f, "for_each: "+s.loop.list.text+" is empty")
+	}
+	defer x.scope.unset(s.loop.name)
+	for i, item := range items {
+		x.scope.set(s.loop.name, item)
+		if err := x.turn(ctx, s, f, fmt.Sprintf("%s[%d]", s.key(), i+1)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (x *executor) skip(s *step, f frame, reason string) error {
+	x.counts.Skipped++
+	return x.emit(s.skippedAs(f, event.Skipped, reason))
+}
+
+// broken records a step that failed before it could start.
+func (x *executor) broken(s *step, f frame, err error) error {
+	x.counts.Failed++
+	sinkErr := x.emit(event.StepFinished{
+		Step: f.path + s.key(), Title: s.label, Action: s.verb(), Depth: f.depth,
+		Status: event.Failed, Failure: failureOf(s, err),
+	})
+	return errors.Join(&toldError{err}, sinkErr)
+}
+
+// passedOver says why Options leave the step out, "" when they do not.
+func (x *executor) passedOver(s *step) string {
+	if x.options.From != "" && !x.reached {
+		if s.id() != x.options.From && !hasStep(s.inner(), x.options.From) {
+			return "before --from " + x.options.From
+		}
+		x.reached = s.id() == x.options.From
+	}
+	if len(x.options.Tags) > 0 && !s.tagged && !hasTag(s, x.options.Tags) {
+		return "none of the tags " + strings.Join(x.options.Tags, ", ")
+	}
+	return ""
+}
+
+func (s *step) id() string {
+	if s.node.ID == nil {
+		return ""
+	}
+	return s.node.ID.Text
+}
+
+// inner are the steps of a group; those inside an action are its own affair.
+func (s *step) inner() []*step {
+	if s.group == nil {
+		return nil
+	}
+	return slices.Concat(s.group.steps, s.group.rescue, s.group.always)
+}
+
+func hasStep(list []*step, id string) bool {
+	return slices.ContainsFunc(list, func(s *step) bool { return s.id() == id || hasStep(s.inner(), id) })
+}
+
+// hasTag says whether the step or one inside has a tag. Steps inside a tagged
+// one go with it.
+func hasTag(s *step, tags []string) bool {
+	for _, t := range s.tags {
+		if slices.Contains(tags, t) {
+			for _, in := range s.inner() {
+				in.markTagged()
+			}
+			return true
+		}
+	}
+	return slices.ContainsFunc(s.inner(), func(in *step) bool { return hasTag(in, tags) })
+}
+
+func (x *executor) results() []any { return slices.Clone(x.left) }
+
+// rollback ends an open transaction on a connection, even when ctx is over.
+func (x *executor) rollback(ctx context.Context, connection string) error {
+	s := x.conns.existing(connection)
+	if s == nil || !s.InTransaction() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	if err := s.Rollback(ctx); err != nil {
+		return errors.Join(fmt.Errorf("roll back on connection %s: %w", connection, err), s.Close(ctx))
+	}
+	return nil
+}
