@@ -1,0 +1,70 @@
+package actions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"runbook/engine"
+	"runbook/engine/postgres"
+)
+
+// attempts runs DDL that stalls the application while it waits for its lock: it
+// waits a moment only, gives up, lets the application go on, and tries again.
+// The lock_timeout stays below deadlock_timeout, so that in a deadlock this side
+// gives up and never a writer of the application.
+type attempts struct {
+	env         *engine.Env
+	lockTimeout time.Duration
+	limit       time.Duration
+	retries     int
+}
+
+// between is the rest between two attempts, in which the queue behind the lock
+// drains.
+const between = 250 * time.Millisecond
+
+// run executes the statements in one transaction, again until it gets its locks
+// or the limit is over.
+func (a *attempts) run(ctx context.Context, what string, statements ...string) error {
+	began := time.Now()
+	for try := 1; ; try++ {
+		err := a.once(ctx, statements)
+		if err == nil || !givesWay(err) {
+			return err
+		}
+		if time.Since(began)+between > a.limit {
+			return &engine.Failed{
+				Message: fmt.Sprintf("no moment in %s in which %s could be locked, in %d attempts", a.limit, what, try), Err: err,
+				Hint: "pause the longest writers for a moment, or raise lock_for",
+			}
+		}
+		a.retries++
+		if err := a.env.Retrying(try, between, err); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(between):
+		}
+	}
+}
+
+func (a *attempts) once(ctx context.Context, statements []string) error {
+	err := a.env.Exec(ctx, append([]string{"BEGIN", fmt.Sprintf("SET LOCAL lock_timeout = %d", a.lockTimeout.Milliseconds())}, statements...)...)
+	if err == nil {
+		err = a.env.Exec(ctx, "COMMIT")
+	}
+	if err != nil {
+		return errors.Join(err, a.env.Rollback(ctx))
+	}
+	return nil
+}
+
+// givesWay says that a statement failed because someone else held the lock.
+func givesWay(err error) bool {
+	var pg *postgres.Error
+	return errors.As(err, &pg) && (pg.SQLSTATE == "55P03" || pg.SQLSTATE == "40P01")
+}

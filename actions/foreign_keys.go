@@ -1,0 +1,155 @@
+package actions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"runbook/engine"
+	"runbook/engine/event"
+	"runbook/engine/postgres"
+)
+
+// foreignKey is a constraint from or to a table, with all it takes to bring it
+// back.
+type foreignKey struct {
+	Name       string
+	Child      string // the table it is on; names are schema-qualified and quoted where needed
+	Parent     string // the table it references
+	Definition string // pg_get_constraintdef with an empty search_path
+}
+
+// foreignKeys lists the foreign keys from and to a table.
+func foreignKeys(ctx context.Context, env *engine.Env, table string) ([]foreignKey, error) {
+	rows, err := qualified(ctx, env, `
+		SELECT c.conname::text AS name, c.conrelid::regclass::text AS child, c.confrelid::regclass::text AS parent,
+		       pg_catalog.pg_get_constraintdef(c.oid) AS definition
+		FROM pg_catalog.pg_constraint c
+		WHERE c.contype = 'f' AND c.conparentid = 0 AND $1::regclass IN (c.conrelid, c.confrelid)
+		ORDER BY c.conrelid = $1::regclass DESC, c.conname`, table)
+	if err != nil {
+		return nil, engine.Explain("list the foreign keys of "+table, err)
+	}
+	keys := make([]foreignKey, len(rows))
+	for i, r := range rows {
+		keys[i] = foreignKey{Name: r["name"].(string), Child: r["child"].(string), Parent: r["parent"].(string), Definition: r["definition"].(string)}
+	}
+	return keys, nil
+}
+
+// qualified runs a query with an empty search_path, so that PostgreSQL writes
+// every name in full; what it writes can then be run under any search_path.
+func qualified(ctx context.Context, env *engine.Env, sql string, args ...any) ([]engine.Row, error) {
+	before, err := env.Rows(ctx, "SELECT pg_catalog.current_setting('search_path') AS path, pg_catalog.set_config('search_path', '', false)")
+	if err != nil {
+		return nil, err
+	}
+	rows, err := env.Rows(ctx, sql, args...)
+	if failed := env.Rollback; err != nil {
+		err = errors.Join(err, failed(ctx))
+	}
+	_, resetErr := env.Rows(context.WithoutCancel(ctx), "SELECT pg_catalog.set_config('search_path', $1, false)", before[0]["path"])
+	return rows, errors.Join(err, resetErr)
+}
+
+func (k foreignKey) drop() string {
+	return fmt.Sprintf("ALTER TABLE %s DROP CONSTRAINT %s", k.Child, quoteName(k.Name))
+}
+
+func (k foreignKey) obligation() event.Obligation {
+	return event.Obligation{
+		ID:    fmt.Sprintf("foreign key %s on %s", k.Name, k.Child),
+		Table: k.Child, Name: k.Name, References: k.Parent,
+		Restore: fmt.Sprintf("ALTER TABLE %s ADD CONSTRAINT %s %s", k.Child, quoteName(k.Name), k.Definition),
+	}
+}
+
+// quoteName quotes one name; postgres.Ident would take a dot in it for a
+// separator.
+func quoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+// keyExists says whether a constraint is in the catalog and valid as far as it
+// was.
+func keyExists(ctx context.Context, env *engine.Env, table, name string) (bool, error) {
+	rows, err := env.Rows(ctx, "SELECT 1 FROM pg_catalog.pg_constraint WHERE contype = 'f' AND conrelid = to_regclass($1) AND conname = $2", table, name)
+	return len(rows) > 0, err
+}
+
+// restoreKeys brings back every foreign key of the ledger whose two tables can
+// carry it by now, and names them.
+func restoreKeys(ctx context.Context, env *engine.Env, a *attempts) ([]string, error) {
+	var restored []string
+	for _, o := range env.Owed() {
+		ready, err := canCarry(ctx, env, o)
+		if err != nil {
+			return restored, err
+		}
+		if !ready {
+			continue
+		}
+		if err := restoreKey(ctx, env, a, o); err != nil {
+			return restored, engine.Explain("bring back "+o.ID, err)
+		}
+		restored = append(restored, o.Name)
+	}
+	return restored, nil
+}
+
+// canCarry says whether a foreign key between the two tables is possible: both
+// ordinary, or distributed side by side, or to a reference table.
+func canCarry(ctx context.Context, env *engine.Env, o event.Obligation) (bool, error) {
+	child, err := readTable(ctx, env, o.Table)
+	if err != nil {
+		return false, err
+	}
+	parent, err := readTable(ctx, env, o.References)
+	if err != nil {
+		return false, err
+	}
+	switch {
+	case child.Kind == local && parent.Kind == local:
+		return true, nil
+	case parent.Kind == reference:
+		return child.Kind != local, nil
+	default:
+		return child.Kind == distributed && parent.Kind == distributed && child.Colocation == parent.Colocation, nil
+	}
+}
+
+// restoreKey adds the constraint without looking at the rows, which locks for a
+// moment, and validates it afterwards, which stalls no one.
+func restoreKey(ctx context.Context, env *engine.Env, a *attempts, o event.Obligation) error {
+	there, err := keyExists(ctx, env, o.Table, o.Name)
+	if err != nil {
+		return err
+	}
+	if !there {
+		if err := addKey(ctx, a, o); err != nil {
+			return err
+		}
+	}
+	if there, err = keyExists(ctx, env, o.Table, o.Name); err != nil {
+		return err
+	}
+	if !there {
+		return fmt.Errorf("the constraint was added and is not in the catalog")
+	}
+	return env.Settle(o.ID)
+}
+
+func addKey(ctx context.Context, a *attempts, o event.Obligation) error {
+	if strings.HasSuffix(o.Restore, " NOT VALID") {
+		return a.run(ctx, o.Table, o.Restore)
+	}
+	err := a.run(ctx, o.Table, o.Restore+" NOT VALID")
+	var pg *postgres.Error
+	if errors.As(err, &pg) && pg.SQLSTATE == "42809" {
+		// A partitioned table, and so one of the stand-in, takes it only whole.
+		return a.run(ctx, o.Table, o.Restore)
+	}
+	if err != nil {
+		return err
+	}
+	return a.run(ctx, o.Table, fmt.Sprintf("ALTER TABLE %s VALIDATE CONSTRAINT %s", o.Table, quoteName(o.Name)))
+}

@@ -1,0 +1,81 @@
+package actions
+
+import (
+	"context"
+	"fmt"
+
+	"runbook/engine"
+	"runbook/engine/syntax"
+)
+
+// The states of a table that distribute tells apart.
+const (
+	local       = "local"       // an ordinary PostgreSQL table
+	citusLocal  = "citus-local" // one shard on the coordinator; also what a failed concurrent call leaves
+	reference   = "reference"   // copied to every node
+	distributed = "distributed"
+)
+
+// tableState is what the catalog knows of a table.
+type tableState struct {
+	Name       string // schema-qualified, quoted where needed
+	Kind       string
+	Column     string // the distribution column
+	Colocation int64
+	Shards     int64
+	Bytes      int64
+}
+
+func (t tableState) describe() string {
+	if t.Kind == distributed {
+		return "distributed by " + t.Column
+	}
+	return t.Kind
+}
+
+// readTable reads the state of a table by name; a table that is not there is an
+// error with the near miss.
+func readTable(ctx context.Context, env *engine.Env, name string) (tableState, error) {
+	rows, err := env.Rows(ctx, `
+		SELECT format('%I.%I', n.nspname, c.relname) AS name, pg_catalog.pg_total_relation_size(c.oid) AS bytes,
+		       t.citus_table_type AS kind, t.distribution_column AS column, t.colocation_id::bigint AS colocation, t.shard_count AS shards
+		FROM pg_catalog.pg_class c
+		JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		LEFT JOIN citus_tables t ON t.table_name = c.oid
+		WHERE c.oid = to_regclass($1)`, name)
+	if err != nil {
+		return tableState{}, err
+	}
+	if len(rows) == 0 {
+		return tableState{}, noTable(ctx, env, name)
+	}
+	row := rows[0]
+	t := tableState{Name: row["name"].(string), Kind: local}
+	t.Bytes, _ = row["bytes"].(int64)
+	t.Colocation, _ = row["colocation"].(int64)
+	t.Shards, _ = row["shards"].(int64)
+	switch row["kind"] {
+	case "distributed":
+		t.Kind = distributed
+		t.Column, _ = row["column"].(string)
+	case "reference":
+		t.Kind = reference
+	case "local":
+		t.Kind = citusLocal
+	}
+	return t, nil
+}
+
+func noTable(ctx context.Context, env *engine.Env, name string) error {
+	f := &engine.Failed{Message: fmt.Sprintf("there is no table %s", name), Err: engine.ErrNotReady}
+	rows, err := env.Rows(ctx, "SELECT relname::text AS name FROM pg_catalog.pg_class WHERE relkind IN ('r', 'p') AND pg_catalog.pg_table_is_visible(oid) LIMIT 1000")
+	if err != nil {
+		return f
+	}
+	var names []string
+	for _, r := range rows {
+		names = append(names, r["name"].(string))
+	}
+	f.Hint = syntax.DidYouMean(name, names)
+	return f
+}

@@ -1,0 +1,111 @@
+package actions
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"runbook/engine"
+	"runbook/engine/event"
+)
+
+// Wait asks a person to do something outside the database, and polls a query
+// until it shows that it was done. When it holds already, nobody is asked. Give
+// the step a timeout; without one it waits until it is interrupted.
+//
+//	steps:
+//	  - wait:
+//	      for: at least ${workers_wanted} active workers
+//	      tell: On Azure, open Scale, choose ${workers_wanted} nodes and save.
+//	      sql: SELECT count(*) FROM citus_get_active_worker_nodes()
+//	      until: value >= workers_wanted
+//	    timeout: 30m
+type Wait struct {
+	// What is waited for, in a few words.
+	For string `arg:"required"`
+	// What the person is to do.
+	Tell string `arg:"required"`
+	// The query that shows whether it was done.
+	SQL engine.SQL `arg:"sql,required"`
+	// Ends the wait; sees `rows`, the one `row`, and its one `value`.
+	Until engine.Expr[bool] `arg:"required"`
+	// How often the query runs.
+	Every time.Duration `default:"5s"`
+}
+
+// WaitResult says how it came out.
+type WaitResult struct {
+	// How long it took; next to nothing when it held already.
+	Waited time.Duration `expr:"waited" json:"waited_ns"`
+	// How often the query ran.
+	Polls int `expr:"polls" json:"polls"`
+}
+
+// ExprNames gives `until` the query's result.
+func (w *Wait) ExprNames(string) engine.Names {
+	return engine.Names{"rows": []engine.Row{}, "row": engine.Row{}, "value": nil}
+}
+
+// Changes says whether the polled query may change anything.
+func (w *Wait) Changes() bool { return w.SQL.Changes() }
+
+// Run polls.
+func (w *Wait) Run(ctx context.Context, env *engine.Env) (WaitResult, error) {
+	began := time.Now()
+	session, err := env.Quiet(ctx)
+	if err != nil {
+		return WaitResult{}, err
+	}
+	statements := w.SQL.Statements()
+	if len(statements) != 1 {
+		return WaitResult{}, &engine.Failed{Message: fmt.Sprintf("wait polls one statement, and here are %d", len(statements))}
+	}
+	for polls := 1; ; polls++ {
+		r, err := session.Query(ctx, statements[0].Text)
+		if err != nil {
+			return WaitResult{}, &engine.StatementError{Statement: statements[0], Connection: "main", Err: err}
+		}
+		names := resultNames(engine.NewRows(r), engine.ColumnNames(r.Columns))
+		holds, err := w.Until.Eval(names)
+		if err != nil || holds {
+			return WaitResult{Waited: time.Since(began), Polls: polls}, err
+		}
+		if polls == 1 {
+			if err := env.Emit(event.Instruction{Step: env.Step(), For: w.For, Tell: w.Tell}); err != nil {
+				return WaitResult{}, err
+			}
+		}
+		if err := env.Emit(event.Progress{Step: env.Step(), Phase: "waiting for " + w.For, Elapsed: event.Duration(time.Since(began))}); err != nil {
+			return WaitResult{}, err
+		}
+		select {
+		case <-ctx.Done():
+			return WaitResult{}, &engine.Failed{
+				Message: "still waiting for " + w.For, Err: context.Cause(ctx), Operands: w.Until.Operands(names),
+			}
+		case <-time.After(w.Every):
+		}
+	}
+}
+
+// resultNames are rows, row and value of a query's result. row and value are
+// nil when the result does not have exactly one.
+func resultNames(rows []engine.Row, columns []string) engine.Names {
+	names := engine.Names{"rows": rows, "row": nil, "value": nil}
+	if len(rows) != 1 {
+		return names
+	}
+	names["row"] = rows[0]
+	if len(columns) == 1 {
+		names["value"] = rows[0][columns[0]]
+	}
+	return names
+}
+
+// Summary says how long it took.
+func (r WaitResult) Summary() string {
+	if r.Polls == 1 {
+		return "held already"
+	}
+	return fmt.Sprintf("waited %s", r.Waited.Round(time.Second))
+}
