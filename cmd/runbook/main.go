@@ -1,0 +1,158 @@
+// Command runbook runs migrations of live PostgreSQL and Citus databases from
+// YAML runbooks.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+
+	"runbook/engine"
+	"runbook/engine/syntax"
+)
+
+// The exit codes, which scripts can rely on.
+const (
+	exitDone        = 0
+	exitFailed      = 1   // a step failed
+	exitUsage       = 2   // the runbook or the command line is wrong
+	exitNotReady    = 3   // cannot connect, preflight findings
+	exitInDoubt     = 4   // it is not known whether something happened: a person must decide
+	exitInterrupted = 130 // Ctrl-C or SIGTERM
+)
+
+func main() {
+	ctx, stop := withSignals(context.Background(), os.Stderr)
+	code := run(ctx, os.Args, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// withSignals ends the context at the first Ctrl-C or SIGTERM, so that the run
+// cancels through the server and cleans up; at the second the program leaves at
+// once and says so.
+func withSignals(parent context.Context, stderr io.Writer) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		if _, open := <-signals; !open {
+			return
+		}
+		fmt.Fprintln(stderr, "\ninterrupted: cancelling on the server and cleaning up; press Ctrl-C again to leave at once")
+		cancel(engine.ErrInterrupted)
+		if _, open := <-signals; !open {
+			return
+		}
+		fmt.Fprintln(stderr, "left at once: statements may still run on the server, and what the journal calls started is in doubt")
+		os.Exit(exitInterrupted)
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(signals)
+		cancel(nil)
+	}
+}
+
+// usageError is a wrong command line.
+type usageError struct{ message string }
+
+func (e *usageError) Error() string { return e.message }
+
+func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+
+// problemsError is a wrong runbook, with the texts to show.
+type problemsError struct {
+	problems syntax.Problems
+	sources  map[string]*syntax.Source
+}
+
+func (e *problemsError) Error() string { return e.problems.Error() }
+
+// run is the program without the process: arguments in, exit code out.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	app := &cli.App{
+		Name:                      "runbook",
+		Usage:                     "run migrations of live PostgreSQL and Citus databases from YAML runbooks",
+		Commands:                  commands(stdout, stderr),
+		Writer:                    stdout,
+		ErrWriter:                 stderr,
+		Suggest:                   true,
+		HideVersion:               true,
+		DisableSliceFlagSeparator: true,
+		ExitErrHandler:            func(*cli.Context, error) {}, // exit codes are decided below, after clean-up
+		OnUsageError:              onUsageError,
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return unknownCommand(c.App, c.Args().First())
+			}
+			return cli.ShowAppHelp(c)
+		},
+	}
+	return exitCode(app.RunContext(ctx, permute(app.Commands, args)), stderr)
+}
+
+func onUsageError(_ *cli.Context, err error, _ bool) error { return &usageError{err.Error()} }
+
+func unknownCommand(app *cli.App, name string) error {
+	names := make([]string, 0, len(app.Commands))
+	for _, c := range app.Commands {
+		names = append(names, c.Name)
+	}
+	message := fmt.Sprintf("there is no command %q", name)
+	if hint := syntax.DidYouMean(name, names); hint != "" {
+		message += ", " + hint
+	}
+	return usagef("%s; `runbook help` lists them", message)
+}
+
+// exitCode says what went wrong, unless the run has said it already, and how
+// the program ends.
+func exitCode(err error, stderr io.Writer) int {
+	var usage *usageError
+	var problems *problemsError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &problems):
+		_ = problems.problems.Sort().Print(stderr, problems.sources)
+		fmt.Fprintf(stderr, "\n%s, no connection made\n", counted(len(problems.problems.Sort()), "problem"))
+		return exitUsage
+	case errors.As(err, &usage):
+		fmt.Fprintf(stderr, "runbook: %s\n", err)
+		return exitUsage
+	}
+	var told *toldError
+	if !errors.As(err, &told) {
+		fmt.Fprintf(stderr, "runbook: %s\n", err)
+	}
+	switch {
+	case errors.Is(err, engine.ErrInterrupted):
+		return exitInterrupted
+	case errors.Is(err, engine.ErrInDoubt):
+		return exitInDoubt
+	case errors.Is(err, engine.ErrNotReady):
+		return exitNotReady
+	default:
+		return exitFailed
+	}
+}
+
+// toldError is an error that the run's own output has shown.
+type toldError struct{ err error }
+
+func (e *toldError) Error() string { return e.err.Error() }
+func (e *toldError) Unwrap() error { return e.err }
+
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
