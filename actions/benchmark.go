@@ -32,7 +32,8 @@ type Benchmark struct {
 	Queries []engine.Query `arg:"required"`
 	// How often each query is timed.
 	Samples int `default:"10"`
-	// Stops taking samples after this time, if min_samples are taken.
+	// Stops taking samples after this time, if min_samples are taken. With order
+	// sequential it is the time of each query.
 	For time.Duration
 	// How many samples there are in any case; fewer than 6 have no confidence
 	// interval, fewer than 4 no verdict.
@@ -206,30 +207,34 @@ func runClients(ctx context.Context, clients []*benchClient) error {
 }
 
 func (c *benchClient) run(ctx context.Context) error {
-	for range c.bench.Warmup {
+	if c.bench.Order == "sequential" {
 		for q := range c.bench.Queries {
+			if err := c.rounds(ctx, q, q+1); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return c.rounds(ctx, 0, len(c.bench.Queries))
+}
+
+// rounds warms queries from low to below high up and samples them in turns.
+func (c *benchClient) rounds(ctx context.Context, low, high int) error {
+	for range c.bench.Warmup {
+		for q := low; q < high; q++ {
 			if _, err := c.execute(ctx, q); err != nil {
 				return err
 			}
 		}
 	}
 	began := time.Now()
-	if c.bench.Order == "sequential" {
-		for q := range c.bench.Queries {
-			for n := 0; c.more(n, began); n++ {
-				if err := c.sample(ctx, q); err != nil {
-					return err
-				}
-			}
-			began = time.Now()
-		}
-		return nil
-	}
 	for n := 0; c.more(n, began); n++ {
-		for q := range c.bench.Queries {
-			if err := c.sample(ctx, q); err != nil {
+		for q := low; q < high; q++ {
+			took, err := c.execute(ctx, q)
+			if err != nil {
 				return err
 			}
+			c.samples[q] = append(c.samples[q], took)
 		}
 	}
 	return nil
@@ -242,12 +247,6 @@ func (c *benchClient) more(n int, began time.Time) bool {
 		return false
 	}
 	return n < b.MinSamples || b.For == 0 || time.Since(began) < b.For
-}
-
-func (c *benchClient) sample(ctx context.Context, q int) error {
-	d, err := c.execute(ctx, q)
-	c.samples[q] = append(c.samples[q], d)
-	return err
 }
 
 func (c *benchClient) execute(ctx context.Context, q int) (time.Duration, error) {

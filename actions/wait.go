@@ -41,6 +41,10 @@ type WaitResult struct {
 	Polls int `expr:"polls" json:"polls"`
 }
 
+// patience is how long nobody is asked yet: what an earlier step has set off may
+// be done by then.
+const patience = time.Second
+
 // ExprNames gives `until` the query's result.
 func (w *Wait) ExprNames(string) engine.Names {
 	return engine.Names{"rows": []engine.Row{}, "row": engine.Row{}, "value": nil}
@@ -60,6 +64,7 @@ func (w *Wait) Run(ctx context.Context, env *engine.Env) (WaitResult, error) {
 	if len(statements) != 1 {
 		return WaitResult{}, &engine.Failed{Message: fmt.Sprintf("wait polls one statement, and here are %d", len(statements))}
 	}
+	told := false
 	for polls := 1; ; polls++ {
 		r, err := session.Query(ctx, statements[0].Text)
 		if err != nil {
@@ -70,7 +75,8 @@ func (w *Wait) Run(ctx context.Context, env *engine.Env) (WaitResult, error) {
 		if err != nil || holds {
 			return WaitResult{Waited: time.Since(began), Polls: polls}, err
 		}
-		if polls == 1 {
+		if !told && (w.Every >= patience || time.Since(began) >= patience) {
+			told = true
 			if err := env.Emit(event.Instruction{Step: env.Step(), For: w.For, Tell: w.Tell}); err != nil {
 				return WaitResult{}, err
 			}
@@ -107,5 +113,5 @@ func (r WaitResult) Summary() string {
 	if r.Polls == 1 {
 		return "held already"
 	}
-	return fmt.Sprintf("waited %s", r.Waited.Round(time.Second))
+	return fmt.Sprintf("waited %s", round(r.Waited))
 }
