@@ -8,26 +8,37 @@ import (
 	"runbook/engine/event"
 )
 
-// Assert states what must hold: one expression, or a list of which all must
-// hold. A failure shows every operand with the value it had.
+// Assert states what must hold. It takes one expression, or a list of which all
+// must hold, and a failure shows every operand with the value it had.
 //
 //	steps:
+//	  - sql: SHOW citus.stat_statements_track
+//	    register: stat_track
 //	  - assert: stat_track == 'all'
+//	  - id: check
+//	    sql: SELECT table_name, shard_count FROM citus_tables ORDER BY 1
 //	  - assert:
-//	      - watched.load.shops.errors == 0
-//	      - steps.check.rows[0].shard_count == 32
-//	    message: the shops must not notice
+//	      - len(steps.check.rows) == 4
+//	      - all(steps.check.rows, .shard_count == 32)
+//	    message: all four tables are distributed
 type Assert struct {
-	// The expressions; each is true or false.
+	// What must hold.
 	That []engine.Expr[bool] `arg:"that,main,required"`
-	// What a failure means, for whoever reads it at night.
+	// What must hold in plain words, for whoever reads the failure at night.
 	Message string
 }
 
 // AssertResult says how many expressions held.
 type AssertResult struct {
-	// How many expressions held: all of them.
+	// How many expressions there were; all of them held.
 	Passed int `expr:"passed" json:"passed"`
+}
+
+// Check refuses an empty list: it would hold of nothing.
+func (a *Assert) Check(at *engine.Places) {
+	if at.Has("that") && len(a.That) == 0 {
+		at.Problem("that", "assert/empty", "this assertion states nothing", "")
+	}
 }
 
 // Changes is false: an assertion only looks.

@@ -12,47 +12,62 @@ import (
 	"runbook/engine/stats"
 )
 
-// Benchmark times queries: each is run several times, in turns with the others,
-// so that a drift of the machine hits all alike. The same queries measured at
-// several stages are compared at once, with a confidence interval and a test:
-// one timing is never a verdict.
+// Benchmark times queries, and compares them with earlier stages. Each query is
+// run several times, in turns with the others, so that a drift of the machine
+// hits all alike. What the same queries took at several stages is shown side by
+// side, with a confidence interval and a test: one timing is never a verdict.
 //
+// A query whose values are drawn by `args` gets new ones at every execution and
+// stays one statement for the server; `${…}` is evaluated once a step.
+//
+//	queries:
+//	  products_by_store:
+//	    title: List products by store
+//	    sql: SELECT product_id, name FROM products WHERE store_id = $1
+//	    args: ["random(1, 1000)"]
+//	  top_stores: SELECT store_id, sum(line_amount) FROM line_items GROUP BY 1 ORDER BY 2 DESC LIMIT 10
 //	steps:
 //	  - benchmark:
 //	      stage: before
-//	      queries: [products_by_store, cross_tenant]
+//	      queries: [products_by_store, top_stores]
 //	      samples: 20
 //	      warmup: 2
 //	    register: before
+//	  - sql: CREATE INDEX CONCURRENTLY ON products (store_id)
+//	  - benchmark: {stage: after, queries: [products_by_store, top_stores], samples: 20}
+//	    register: after
+//	  - assert: compare(after, before).products_by_store.verdict != 'slower'
 type Benchmark struct {
-	// The label of this measuring point; the first stage of a query is what later
-	// ones are compared with.
-	Stage string `arg:"required"`
-	// Names of `queries`, or SQL in place.
+	// What this measuring point is called, such as before. Later stages of a query
+	// are compared with its first.
+	Stage string `arg:"required,label"`
+	// What is timed: names of `queries`, SQL in place, or `{title, sql, args}`.
 	Queries []engine.Query `arg:"required"`
-	// How often each query is timed.
+	// How often each query is timed, by each client.
 	Samples int `default:"10"`
 	// Stops taking samples after this time, if min_samples are taken. With order
 	// sequential it is the time of each query.
 	For time.Duration
-	// How many samples there are in any case; fewer than 6 have no confidence
-	// interval, fewer than 4 no verdict.
+	// How many samples are taken even when `for` is over; fewer than 6 have no
+	// confidence interval, fewer than 4 no verdict.
 	MinSamples int `default:"6"`
-	// Executions of each query that are not counted: they open connections and
-	// fill caches.
+	// How often each query is run before it is timed, to open connections and fill
+	// caches.
 	Warmup int `default:"1"`
-	// Sessions that run the queries at the same time, each taking all samples.
+	// How many connections run the queries at the same time, each taking all
+	// samples.
 	Clients int `default:"1"`
-	// Whether queries take turns or follow one another.
+	// Whether the queries take turns, or each is done before the next begins.
 	Order string `enum:"interleaved|sequential" default:"interleaved"`
-	// How statements are sent: planned at every execution (extended, simple), or
-	// once (prepared).
+	// How statements are sent, as pgbench calls it: extended and simple plan at
+	// every execution, prepared lets the server keep the plan. simple carries no
+	// args.
 	Protocol string `enum:"extended|prepared|simple" default:"extended"`
 }
 
-// BenchmarkResult holds the figures of one stage.
+// BenchmarkResult is the figures of one stage.
 type BenchmarkResult struct {
-	// The label.
+	// What the stage is called.
 	Stage string `expr:"stage" json:"stage"`
 	// The figures, by query name.
 	Queries map[string]QueryFigures `expr:"queries" json:"queries"`
@@ -118,6 +133,9 @@ func (b *Benchmark) Check(at *engine.Places) {
 		if n.value < n.least {
 			at.Problem(n.field, "schema/type", fmt.Sprintf("%s is at least %d", n.field, n.least), "")
 		}
+	}
+	if at.Has("queries") && len(b.Queries) == 0 {
+		at.Problem("queries", "benchmark/empty", "there is no query to time", "")
 	}
 	seen := map[string]bool{}
 	for _, q := range b.Queries {

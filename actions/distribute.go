@@ -31,24 +31,25 @@ import (
 //	      concurrently: true
 //	      foreign_keys: detach
 type Distribute struct {
-	// The table, schema-qualified where search_path does not find it.
-	Table string `arg:"required"`
-	// The distribution column.
+	// The table, with its schema where search_path does not find it.
+	Table string `arg:"required,label"`
+	// The column whose value says in which shard a row is, such as the tenant's id.
 	Column string `arg:"required"`
-	// A distributed table whose shards these are to be placed with.
+	// A distributed table, so that rows of equal distribution columns are on one
+	// node.
 	ColocateWith string
-	// How many shards; Citus's citus.shard_count when absent.
+	// How many shards; the setting citus.shard_count when absent.
 	ShardCount int
-	// Lets writes go on.
+	// Lets writes go on while the rows are copied, which takes longer.
 	Concurrently bool
 	// What becomes of foreign keys from and to the table: they stay, or they are
 	// taken away through the ledger and brought back as soon as both sides are
 	// distributed, be it by a later distribute step.
 	ForeignKeys string `enum:"keep|detach" default:"keep"`
-	// How long one attempt waits for a lock that stalls the application. Below
+	// How long one attempt waits for a lock that stalls the application. It is below
 	// deadlock_timeout (1 s), so that this side gives up and never the application.
 	LockTimeout time.Duration `default:"200ms"`
-	// How long it is attempted again.
+	// How long it attempts to get such a lock, all attempts together.
 	LockFor time.Duration `default:"2m"`
 }
 
@@ -56,9 +57,9 @@ type Distribute struct {
 type DistributeResult struct {
 	// The table's full name.
 	Table string `expr:"table" json:"table"`
-	// local, citus-local, reference or distributed.
+	// What it was: local, citus-local, reference or distributed.
 	Before string `expr:"before" json:"before"`
-	// The same, now.
+	// What it is now.
 	After string `expr:"after" json:"after"`
 	// Whether this step distributed it.
 	Changed bool `expr:"changed" json:"changed"`

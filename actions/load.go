@@ -18,15 +18,16 @@ import (
 
 // Load is a statement that runs again and again beside the watched steps.
 type Load struct {
-	// The statement.
+	// The statement. A value inserted by `${…}` is the same at every execution, `args`
+	// are not.
 	SQL engine.SQL `arg:"sql,main,required"`
 	// Expressions for $1, $2, …, evaluated at every execution.
 	Args []engine.Expr[any]
 	// How many connections run it; 0 switches the load off.
 	Connections int `default:"1"`
-	// The rest between two executions of one connection.
+	// How long each connection rests after an execution.
 	Pause time.Duration
-	// More errors than this fail the step.
+	// How many executions may fail; one more fails the step.
 	MaxErrors int `default:"1000000"`
 }
 
@@ -34,19 +35,20 @@ type Load struct {
 type LoadResult struct {
 	// Executions that ended well.
 	Executions int `expr:"executions" json:"executions"`
-	// Executions that did not.
+	// Executions that failed.
 	Errors int `expr:"errors" json:"errors"`
 	// How many of them had which SQLSTATE.
 	ErrorsByState map[string]int `expr:"errors_by_sqlstate" json:"errors_by_sqlstate"`
 	// The message of the last.
 	LastError string `expr:"last_error" json:"last_error"`
-	// The sum of the values, where every execution returns one number.
+	// The sum of what the executions returned, where each returns one number, such
+	// as the rows it wrote.
 	Sum int64 `expr:"sum" json:"sum"`
 	// Latencies before the steps began.
 	Before Latency `expr:"before" json:"before"`
-	// While they ran.
+	// Latencies while they ran.
 	During Latency `expr:"during" json:"during"`
-	// After they ended.
+	// Latencies after they ended.
 	After Latency `expr:"after" json:"after"`
 }
 
@@ -253,6 +255,14 @@ func latencyOf(took []time.Duration, lasted time.Duration) Latency {
 		l.TPS = float64(len(s)) / lasted.Seconds()
 	}
 	return l
+}
+
+// p95 tells the latency while the steps ran, and beside it that of the baseline.
+func (r LoadResult) p95() string {
+	if r.Before.N == 0 {
+		return fmt.Sprintf("p95 %s", round(r.During.P95))
+	}
+	return fmt.Sprintf("p95 %s (before %s, after %s)", round(r.During.P95), round(r.Before.P95), round(r.After.P95))
 }
 
 func statesText(states map[string]int) string {

@@ -12,10 +12,14 @@ import (
 	"runbook/engine/event"
 )
 
-// ParallelMonitor runs its steps while probes sample the database and load
-// statements run on connections beside them. Probes run in autocommit with a
-// short statement_timeout and hold no snapshot; when one costs more than 2 % of
-// the time its interval is stretched.
+// ParallelMonitor runs steps while probes and load run beside them. A probe is a
+// query repeated on a connection of its own; a sighting is a sample that its
+// condition holds for. A load runs a statement again and again, as an
+// application would, so that a rehearsal has users who could notice.
+//
+// Probes do no harm: they run in autocommit with a short statement_timeout, hold
+// no snapshot, and when one costs more than 2 % of the time it samples less
+// often.
 //
 //	steps:
 //	  - parallel-monitor:
@@ -31,18 +35,18 @@ import (
 //	        - distribute: {table: line_items, column: store_id, concurrently: true}
 //	    register: watched
 type ParallelMonitor struct {
-	// The steps that are watched.
+	// What is watched.
 	Steps engine.Steps `arg:"required"`
-	// Queries repeated on connections of their own while the steps run.
+	// Queries that look at the database while the steps run, by names that
+	// expressions and the report use.
 	Probes engine.Map[Probe]
-	// Statements that run again and again beside the steps, as an application's
-	// would.
+	// Statements that run again and again while the steps run, by names likewise.
 	Load engine.Map[Load]
 	// How long load and probes run alone before the steps begin and after they
 	// ended, so that there is something to compare with.
 	Baseline time.Duration
-	// Cancels the steps through the server when it holds; sees `probes` and
-	// `load`.
+	// Cancels the steps through the server, and fails, as soon as it holds. It sees
+	// `probes.NAME` and `load.NAME` as they are so far.
 	AbortIf engine.Expr[bool]
 }
 
@@ -94,7 +98,7 @@ func (m *ParallelMonitor) Run(ctx context.Context, env *engine.Env) (MonitorResu
 		return MonitorResult{}, err
 	}
 	w.start(ctx)
-	stepsErr, took := w.steps(ctx)
+	took, stepsErr := w.steps(ctx)
 	close(w.stop)
 	w.running.Wait()
 	r := w.result()
@@ -151,9 +155,9 @@ func (w *watch) start(ctx context.Context) {
 }
 
 // steps runs the watched steps between two baselines.
-func (w *watch) steps(ctx context.Context) (error, time.Duration) {
+func (w *watch) steps(ctx context.Context) (time.Duration, error) {
 	if err := w.alone(ctx, "measuring the load before the steps"); err != nil {
-		return err, 0
+		return 0, err
 	}
 	w.phase(during)
 	stepsCtx, cancel := context.WithCancelCause(ctx)
@@ -173,9 +177,9 @@ func (w *watch) steps(ctx context.Context) (error, time.Duration) {
 		err = errors.Join(cause, err)
 	}
 	if err != nil {
-		return err, took
+		return took, err
 	}
-	return w.alone(ctx, "measuring the load after the steps"), took
+	return took, w.alone(ctx, "measuring the load after the steps")
 }
 
 // alone lets the watchers run without the steps for the baseline's time.
@@ -271,8 +275,7 @@ func (r MonitorResult) Summary() string {
 	}
 	for _, name := range sortedKeys(r.Load) {
 		l := r.Load[name]
-		parts = append(parts, fmt.Sprintf("%s: %s, p95 %s → %s → %s, %s", name, count(int64(l.Executions), "execution"),
-			round(l.Before.P95), round(l.During.P95), round(l.After.P95), count(int64(l.Errors), "error")))
+		parts = append(parts, fmt.Sprintf("%s: %s, %s, %s", name, count(int64(l.Executions), "execution"), l.p95(), count(int64(l.Errors), "error")))
 	}
 	return strings.Join(parts, "; ")
 }

@@ -98,7 +98,7 @@ func (x *distribution) checkUnique(ctx context.Context) ([]finding, error) {
 	for _, r := range rows {
 		found = append(found, finding{
 			fmt.Sprintf("unique index %s does not include %s", r["name"], x.Column),
-			fmt.Sprintf("replace it by one that does, or distribute by one of its columns"),
+			"replace it by one that does, or distribute by one of its columns",
 		})
 	}
 	return found, err

@@ -15,19 +15,25 @@ import (
 	"runbook/engine/postgres"
 )
 
-// Probe is a query repeated on a connection of its own.
+// Probe is a query repeated on a connection of its own. It has `sql` or
+// `builtin`.
 type Probe struct {
-	// The query; or name a builtin.
+	// The query, one statement.
 	SQL engine.SQL `arg:"sql,main"`
-	// `blockers`: who waits for whom, in one sample.
+	// A probe that comes with the program: `blockers` sees who waits for whom, and
+	// a sighting is that someone waits.
 	Builtin string `enum:"blockers"`
-	// How often the query runs, unless it costs more than 2 % of the time.
+	// The time from one sample to the next; longer when the query costs more than
+	// 2 % of it.
 	Every time.Duration `default:"100ms"`
-	// The statement_timeout of the query.
+	// The statement_timeout of the query: a sample that takes longer is an error,
+	// which is counted.
 	Timeout time.Duration `default:"1s"`
-	// The condition of a sighting; sees `rows`, the one `row`, its one `value`.
+	// What makes a sample a sighting; sees the query's `rows`, its one `row`, and
+	// that one's one `value`.
 	Sighting engine.Expr[bool]
-	// Queries that run at a sighting, at most once a second.
+	// Queries that run at a sighting, at most once a second, to keep what was going
+	// on.
 	Capture engine.Map[engine.SQL]
 }
 
@@ -35,13 +41,13 @@ type Probe struct {
 type ProbeResult struct {
 	// How often it sampled.
 	Samples int `expr:"samples" json:"samples"`
-	// Samples that its condition held for.
+	// How many of the samples were sightings.
 	Sightings int `expr:"sightings" json:"sightings"`
-	// Windows: runs of sightings without a sample in between that was none.
+	// How many windows there were: stretches in which every sample was a sighting.
 	WindowCount int `expr:"window_count" json:"window_count"`
 	// The windows, the first thousand of them.
 	Windows []Window `expr:"windows" json:"windows"`
-	// The longest window, from its first to its last sighting.
+	// How long the longest window was, from its first to its last sighting.
 	Longest time.Duration `expr:"longest" json:"longest_ns"`
 	// Who was seen waiting for whom, each pair of statements once; the first
 	// hundred.
@@ -70,13 +76,13 @@ type Window struct {
 
 // Conflict is one session waiting for another.
 type Conflict struct {
-	// Backend that waits.
+	// Process id of the session that waits.
 	BlockedPID int64 `expr:"blocked_pid" json:"blocked_pid"`
 	// Its application_name.
 	BlockedApp string `expr:"blocked_app" json:"blocked_app"`
 	// Its statement.
 	BlockedQuery string `expr:"blocked_query" json:"blocked_query"`
-	// Backend that it waits for.
+	// Process id of the session that it waits for.
 	BlockingPID int64 `expr:"blocking_pid" json:"blocking_pid"`
 	// Its application_name.
 	BlockingApp string `expr:"blocking_app" json:"blocking_app"`
@@ -100,7 +106,7 @@ type Conflict struct {
 type Capture struct {
 	// Name of the capture query.
 	Name string `expr:"name" json:"name"`
-	// When.
+	// When it ran.
 	At time.Time `expr:"at" json:"at"`
 	// Its rows.
 	Rows []engine.Row `expr:"rows" json:"rows"`

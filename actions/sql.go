@@ -7,35 +7,43 @@ import (
 	"time"
 
 	"runbook/engine"
+	"runbook/engine/event"
 	"runbook/engine/postgres"
 	"runbook/engine/syntax"
 )
 
-// SQL runs statements one at a time, so that each is seen, timed and placed on
-// its own. A statement that fails shows SQLSTATE, detail, hint and a caret into
-// the file; a transaction that is still open then is rolled back.
+// SQL runs statements, one at a time. Each is sent, timed and shown on its own.
+// A statement that fails shows SQLSTATE, detail, hint and a caret into the file;
+// a transaction that is still open then is rolled back.
 //
-// A value inserted by ${…} becomes a literal of its type.
+// A value inserted by `${…}` becomes a quoted literal of its type, `${ident(x)}`
+// a quoted name, `${raw(x)}` the text as it is.
 //
+//	vars: {store: 5}
 //	steps:
 //	  - sql: SHOW citus.stat_statements_track
 //	    register: stat_track
+//	  - sql: SELECT name, city FROM stores WHERE store_id = ${store}
+//	    register: {row: the_store}
 //	  - sql:
 //	      transaction: true
 //	      statements: |
 //	        ALTER TABLE orders DROP CONSTRAINT orders_store_id_fkey;
 //	        ALTER TABLE line_items DROP CONSTRAINT line_items_orders_fkey;
 type SQL struct {
-	// The statements, separated by semicolons.
+	// The statements, separated by semicolons. Give these, `file` or `query`.
 	Statements engine.SQL `arg:"main"`
 	// A file with the statements, relative to the runbook.
 	File engine.SQL `arg:"file"`
-	// A query of `queries`, by name.
+	// A name of `queries`, or `{title, sql, args}`.
 	Query *engine.Query
-	// Values for $1, $2, … of the one statement.
+	// Expressions for $1, $2, …, sent beside the statement, which must be the only
+	// one.
 	Args []engine.Expr[any]
-	// Wraps the statements in BEGIN and COMMIT.
+	// Wraps the statements in BEGIN and COMMIT: all of them hold, or none.
 	Transaction bool
+	// Shows the rows in the output.
+	Show bool
 	// How many rows of a result are kept; the rest is read and counted.
 	MaxRows int `default:"1000"`
 }
@@ -84,11 +92,33 @@ func (a *SQL) Check(at *engine.Places) {
 	if a.MaxRows < 1 {
 		at.Problem("max_rows", "schema/type", "max_rows is at least 1", "")
 	}
-	for _, st := range a.text().Statements() {
-		if a.Transaction && st.Class == postgres.NonTransactional {
+	statements := a.text().Statements()
+	if n := len(statements); len(a.Args) > 0 && n > 1 {
+		at.Problem("args", "sql/args", fmt.Sprintf("args belong to one statement, and here are %d", n), "insert the values by ${…}, or make a step of each statement")
+	}
+	for _, st := range statements {
+		switch {
+		case !a.Transaction:
+		case st.Class == postgres.NonTransactional:
 			at.Problem("transaction", "sql/not-in-transaction", fmt.Sprintf("%s cannot run in a transaction", firstWords(st.Text)), "make it a step of its own, without transaction: true")
+		case endsTransaction(st):
+			at.Problem("transaction", "sql/two-transactions", fmt.Sprintf("%s stands inside transaction: true, which begins and commits by itself", firstWords(st.Text)), "leave one of the two out")
+			return
 		}
 	}
+}
+
+// endsTransaction says that a statement begins or ends a transaction; one that
+// only shapes it, such as SAVEPOINT, does not.
+func endsTransaction(st engine.Statement) bool {
+	word, rest, _ := strings.Cut(strings.ToUpper(st.Text), " ")
+	switch strings.TrimRight(word, ";") {
+	case "BEGIN", "START", "COMMIT", "END", "ABORT":
+		return true
+	case "ROLLBACK":
+		return !strings.HasPrefix(strings.TrimSpace(rest), "TO")
+	}
+	return false
 }
 
 func (a *SQL) text() *engine.SQL {
@@ -115,6 +145,14 @@ func (a *SQL) Run(ctx context.Context, env *engine.Env) (SQLResult, error) {
 	}
 	var result SQLResult
 	if a.Transaction {
+		if open, err := env.InTransaction(ctx); err != nil {
+			return result, err
+		} else if open {
+			return result, &engine.Failed{
+				Message: "an earlier step has left its transaction open, so this one cannot have its own",
+				Hint:    "leave transaction: true out, or COMMIT before",
+			}
+		}
 		if err := env.Exec(ctx, "BEGIN"); err != nil {
 			return result, err
 		}
@@ -125,6 +163,11 @@ func (a *SQL) Run(ctx context.Context, env *engine.Env) (SQLResult, error) {
 			return result, err
 		}
 		result.add(r)
+		if a.Show && len(r.Columns) > 0 {
+			if err := env.Emit(shownRows(env.Step(), r)); err != nil {
+				return result, err
+			}
+		}
 	}
 	if a.Transaction {
 		if err := env.Exec(ctx, "COMMIT"); err != nil {
@@ -163,6 +206,17 @@ func evaluate(exprs []engine.Expr[any]) ([]any, error) {
 		values[i] = v
 	}
 	return values, nil
+}
+
+func shownRows(step string, r *postgres.Result) event.Shown {
+	e := event.Shown{Step: step, Columns: engine.ColumnNames(r.Columns), More: r.Dropped, Rows: make([][]string, len(r.Rows))}
+	for i, row := range r.Rows {
+		e.Rows[i] = make([]string, len(row))
+		for j, v := range row {
+			e.Rows[i][j] = postgres.FormatValue(v)
+		}
+	}
+	return e
 }
 
 func (r *SQLResult) add(q *postgres.Result) {

@@ -9,10 +9,11 @@ import (
 	"runbook/engine/event"
 )
 
-// Wait asks a person to do something outside the database, and polls a query
-// until it shows that it was done. When it holds already, nobody is asked. Give
-// the step a timeout; without one it waits until it is interrupted.
+// Wait asks a person to do something, and waits until it was done. A query shows
+// whether it was; when it was already, nobody is asked. Give the step a timeout:
+// without one it waits until it is interrupted.
 //
+//	vars: {workers_wanted: 4}
 //	steps:
 //	  - wait:
 //	      for: at least ${workers_wanted} active workers
@@ -21,19 +22,20 @@ import (
 //	      until: value >= workers_wanted
 //	    timeout: 30m
 type Wait struct {
-	// What is waited for, in a few words.
-	For string `arg:"required"`
-	// What the person is to do.
+	// What is waited for, in a few words: “waiting for …”.
+	For string `arg:"required,label"`
+	// What the person is to do, step by step.
 	Tell string `arg:"required"`
-	// The query that shows whether it was done.
+	// The query that shows whether it was done, one statement.
 	SQL engine.SQL `arg:"sql,required"`
-	// Ends the wait; sees `rows`, the one `row`, and its one `value`.
+	// Ends the wait when it holds; sees the query's `rows`, its one `row`, and that
+	// one's one `value`.
 	Until engine.Expr[bool] `arg:"required"`
-	// How often the query runs.
+	// The time from one look to the next.
 	Every time.Duration `default:"5s"`
 }
 
-// WaitResult says how it came out.
+// WaitResult is how the wait went.
 type WaitResult struct {
 	// How long it took; next to nothing when it held already.
 	Waited time.Duration `expr:"waited" json:"waited_ns"`
@@ -50,6 +52,16 @@ func (w *Wait) ExprNames(string) engine.Names {
 	return engine.Names{"rows": []engine.Row{}, "row": engine.Row{}, "value": nil}
 }
 
+// Check wants one statement and a rest between two polls.
+func (w *Wait) Check(at *engine.Places) {
+	if n := len(w.SQL.Statements()); n != 1 && w.SQL.Text != "" {
+		at.Problem("sql", "wait/statements", fmt.Sprintf("wait polls one statement, and here are %d", n), "")
+	}
+	if w.Every <= 0 {
+		at.Problem("every", "schema/type", "every is longer than nothing, for example 5s", "")
+	}
+}
+
 // Changes says whether the polled query may change anything.
 func (w *Wait) Changes() bool { return w.SQL.Changes() }
 
@@ -61,9 +73,6 @@ func (w *Wait) Run(ctx context.Context, env *engine.Env) (WaitResult, error) {
 		return WaitResult{}, err
 	}
 	statements := w.SQL.Statements()
-	if len(statements) != 1 {
-		return WaitResult{}, &engine.Failed{Message: fmt.Sprintf("wait polls one statement, and here are %d", len(statements))}
-	}
 	told := false
 	for polls := 1; ; polls++ {
 		r, err := session.Query(ctx, statements[0].Text)

@@ -14,6 +14,7 @@ func commands(stdout, stderr io.Writer) []*cli.Command {
 		runCommand(stdout, stderr),
 		validateCommand(stdout),
 		actionsCommand(stdout),
+		schemaCommand(stdout),
 		versionCommand(stdout),
 	}
 	for _, c := range list {
