@@ -3,6 +3,7 @@ package actions
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"runbook/engine"
 	"runbook/engine/event"
@@ -62,7 +63,11 @@ func (a *Assert) Run(_ context.Context, _ *engine.Env) (AssertResult, error) {
 			first = e.Fault("this does not hold: " + e.Text())
 		}
 		broken = append(broken, e.Text())
-		operands = append(operands, e.Operands(nil)...)
+		for _, o := range e.Operands(nil) {
+			if !slices.Contains(operands, o) {
+				operands = append(operands, o)
+			}
+		}
 	}
 	if len(broken) == 0 {
 		return AssertResult{Passed: len(a.That)}, nil

@@ -18,7 +18,7 @@ type attempts struct {
 	env         *engine.Env
 	lockTimeout time.Duration
 	limit       time.Duration
-	retries     int
+	retries     int // attempts given up, of all runs
 }
 
 // between is the rest between two attempts, in which the queue behind the lock
@@ -41,7 +41,7 @@ func (a *attempts) run(ctx context.Context, what string, statements ...string) e
 			}
 		}
 		a.retries++
-		if err := a.env.Retrying(try, between, err); err != nil {
+		if err := a.env.Retrying(a.retries, between, err); err != nil {
 			return err
 		}
 		select {

@@ -21,7 +21,7 @@ type foreignKey struct {
 }
 
 // foreignKeys lists the foreign keys from and to a table.
-func foreignKeys(ctx context.Context, env *engine.Env, table string) ([]foreignKey, error) {
+func foreignKeys(ctx context.Context, env catalog, table string) ([]foreignKey, error) {
 	rows, err := qualified(ctx, env, `
 		SELECT c.conname::text AS name, c.conrelid::regclass::text AS child, c.confrelid::regclass::text AS parent,
 		       pg_catalog.pg_get_constraintdef(c.oid) AS definition
@@ -40,7 +40,7 @@ func foreignKeys(ctx context.Context, env *engine.Env, table string) ([]foreignK
 
 // qualified runs a query with an empty search_path, so that PostgreSQL writes
 // every name in full; what it writes can then be run under any search_path.
-func qualified(ctx context.Context, env *engine.Env, sql string, args ...any) ([]engine.Row, error) {
+func qualified(ctx context.Context, env catalog, sql string, args ...any) ([]engine.Row, error) {
 	before, err := env.Rows(ctx, "SELECT pg_catalog.current_setting('search_path') AS path, pg_catalog.set_config('search_path', '', false)")
 	if err != nil {
 		return nil, err

@@ -91,6 +91,10 @@ func (m *ParallelMonitor) Changes() bool {
 	return false
 }
 
+// Applied is false: the steps inside know what became of them, and the load has
+// no end that could be missed.
+func (m *ParallelMonitor) Applied(context.Context, *engine.Env) (bool, error) { return false, nil }
+
 // Run starts the watchers, runs the steps, and stops the watchers.
 func (m *ParallelMonitor) Run(ctx context.Context, env *engine.Env) (MonitorResult, error) {
 	w := &watch{args: m, env: env, stop: make(chan struct{})}

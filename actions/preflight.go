@@ -8,21 +8,18 @@ import (
 	"runbook/engine"
 )
 
-// finding is one reason why a distribution would fail, with what to do.
-type finding struct{ what, fix string }
+// finding is one reason why a distribution would fail, with what to do. The
+// words of a statement that repairs it are for a plan: see engine.Finding.
+type finding struct {
+	what, fix string
+	words     []string
+}
 
 // preflight looks for everything that Citus would refuse, before anything
 // changes, and reports it at once.
 func (x *distribution) preflight(ctx context.Context, keys []foreignKey) error {
 	var found []finding
-	checks := []func(context.Context) ([]finding, error){
-		x.checkTransaction, x.checkColumn, x.checkUnique, x.checkTriggers, x.checkColocation,
-		func(context.Context) ([]finding, error) { return x.checkKeys(ctx, keys) },
-	}
-	if x.Concurrently {
-		checks = append(checks, x.checkIdentity, x.checkServer)
-	}
-	for _, check := range checks {
+	for _, check := range x.checks(keys) {
 		more, err := check(ctx)
 		if err != nil {
 			return engine.Explain("preflight of "+x.table.Name, err)
@@ -46,17 +43,40 @@ func (x *distribution) preflight(ctx context.Context, keys []foreignKey) error {
 	return f
 }
 
+// checks are what preflight looks at.
+func (x *distribution) checks(keys []foreignKey) []func(context.Context) ([]finding, error) {
+	list := []func(context.Context) ([]finding, error){
+		x.checkTransaction, x.checkColumn, x.checkUnique, x.checkTriggers, x.checkColocation,
+		func(ctx context.Context) ([]finding, error) { return x.checkKeys(ctx, keys) },
+	}
+	if x.Concurrently {
+		list = append(list, x.checkIdentity, x.checkServer)
+	}
+	return list
+}
+
+// bare is a name without its schema, as most statements write it.
+func bare(name string) string { return name[strings.LastIndex(name, ".")+1:] }
+
+// distributing are the words of statements that distribute a table.
+func distributing(table string) []string {
+	return []string{
+		"create_distributed_table " + bare(table), "create_distributed_table_concurrently " + bare(table),
+		"create_reference_table " + bare(table),
+	}
+}
+
 func (x *distribution) checkTransaction(ctx context.Context) ([]finding, error) {
-	open, err := x.env.InTransaction(ctx)
+	open, err := x.catalog.InTransaction(ctx)
 	if err != nil || !open || !x.Concurrently {
 		return nil, err
 	}
-	return []finding{{"a transaction is open on this connection", "COMMIT before this step; a concurrent distribution cannot run inside one"}}, nil
+	return []finding{{"a transaction is open on this connection", "COMMIT before this step; a concurrent distribution cannot run inside one", nil}}, nil
 }
 
 // column is what the checks need to know of the distribution column.
 func (x *distribution) column(ctx context.Context, table, column string) (engine.Row, error) {
-	rows, err := x.env.Rows(ctx, `
+	rows, err := x.catalog.Rows(ctx, `
 		SELECT a.attnum::int AS number, a.attnotnull AS not_null, a.attgenerated <> '' AS generated,
 		       pg_catalog.format_type(a.atttypid, a.atttypmod) AS type
 		FROM pg_catalog.pg_attribute a
@@ -73,21 +93,21 @@ func (x *distribution) checkColumn(ctx context.Context) ([]finding, error) {
 	case err != nil:
 		return nil, err
 	case c == nil:
-		return []finding{{fmt.Sprintf("it has no column %s", x.Column), "name a column of the table"}}, nil
+		return []finding{{fmt.Sprintf("it has no column %s", x.Column), "name a column of the table", []string{bare(x.table.Name) + " " + x.Column}}}, nil
 	case c["generated"] == true:
-		return []finding{{fmt.Sprintf("column %s is generated", x.Column), "distribute by a stored column"}}, nil
+		return []finding{{fmt.Sprintf("column %s is generated", x.Column), "distribute by a stored column", []string{bare(x.table.Name) + " " + x.Column}}}, nil
 	case c["not_null"] == true:
 		return nil, nil
 	}
-	rows, err := x.env.Rows(ctx, fmt.Sprintf("SELECT 1 FROM %s WHERE %s IS NULL LIMIT 1", x.table.Name, quoteName(x.Column)))
+	rows, err := x.catalog.Rows(ctx, fmt.Sprintf("SELECT 1 FROM %s WHERE %s IS NULL LIMIT 1", x.table.Name, quoteName(x.Column)))
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
-	return []finding{{fmt.Sprintf("column %s has NULLs", x.Column), "fill or delete those rows, then SET NOT NULL"}}, nil
+	return []finding{{fmt.Sprintf("column %s has NULLs", x.Column), "fill or delete those rows, then SET NOT NULL", []string{bare(x.table.Name) + " " + x.Column}}}, nil
 }
 
 func (x *distribution) checkUnique(ctx context.Context) ([]finding, error) {
-	rows, err := x.env.Rows(ctx, `
+	rows, err := x.catalog.Rows(ctx, `
 		SELECT i.indexrelid::regclass::text AS name
 		FROM pg_catalog.pg_index i
 		WHERE i.indrelid = $1::regclass AND (i.indisunique OR i.indisexclusion)
@@ -99,18 +119,19 @@ func (x *distribution) checkUnique(ctx context.Context) ([]finding, error) {
 		found = append(found, finding{
 			fmt.Sprintf("unique index %s does not include %s", r["name"], x.Column),
 			"replace it by one that does, or distribute by one of its columns",
+			[]string{bare(r["name"].(string))},
 		})
 	}
 	return found, err
 }
 
 func (x *distribution) checkTriggers(ctx context.Context) ([]finding, error) {
-	rows, err := x.env.Rows(ctx, `
+	rows, err := x.catalog.Rows(ctx, `
 		SELECT tgname::text AS name FROM pg_catalog.pg_trigger
 		WHERE tgrelid = $1::regclass AND NOT tgisinternal AND tgname NOT LIKE 'citus\_%' ORDER BY 1`, x.table.Name)
 	var found []finding
 	for _, r := range rows {
-		found = append(found, finding{fmt.Sprintf("trigger %s is on it", r["name"]), "drop the trigger; Citus refuses tables that have one"})
+		found = append(found, finding{fmt.Sprintf("trigger %s is on it", r["name"]), "drop the trigger; Citus refuses tables that have one", []string{r["name"].(string)}})
 	}
 	return found, err
 }
@@ -119,12 +140,12 @@ func (x *distribution) checkColocation(ctx context.Context) ([]finding, error) {
 	if x.ColocateWith == "" {
 		return nil, nil
 	}
-	other, err := readTable(ctx, x.env, x.ColocateWith)
+	other, err := readTable(ctx, x.catalog, x.ColocateWith)
 	if err != nil {
 		return nil, err
 	}
 	if other.Kind != distributed {
-		return []finding{{fmt.Sprintf("%s, which it is to be placed with, is %s", other.Name, other.describe()), "distribute that table first"}}, nil
+		return []finding{{fmt.Sprintf("%s, which it is to be placed with, is %s", other.Name, other.describe()), "distribute that table first", distributing(other.Name)}}, nil
 	}
 	mine, err := x.column(ctx, x.table.Name, x.Column)
 	if err != nil || mine == nil {
@@ -137,6 +158,7 @@ func (x *distribution) checkColocation(ctx context.Context) ([]finding, error) {
 	return []finding{{
 		fmt.Sprintf("%s is %s, and %s of %s is %s", x.Column, mine["type"], other.Column, other.Name, theirs["type"]),
 		"give both the same type",
+		[]string{bare(x.table.Name) + " type", bare(other.Name) + " type"},
 	}}, nil
 }
 
@@ -151,25 +173,26 @@ func (x *distribution) checkKeys(ctx context.Context, keys []foreignKey) ([]find
 			found = append(found, finding{
 				fmt.Sprintf("foreign key %s (%s → %s) is in the way of a concurrent distribution", k.Name, k.Child, k.Parent),
 				"foreign_keys: detach takes it away and brings it back",
+				[]string{k.Name},
 			})
 			continue
 		}
 		if k.Child != x.table.Name || k.Parent == x.table.Name {
 			continue
 		}
-		parent, err := readTable(ctx, x.env, k.Parent)
+		parent, err := readTable(ctx, x.catalog, k.Parent)
 		if err != nil {
 			return nil, err
 		}
 		if parent.Kind != distributed && parent.Kind != reference {
-			found = append(found, finding{fmt.Sprintf("foreign key %s references %s, which is %s", k.Name, k.Parent, parent.Kind), "distribute that table first"})
+			found = append(found, finding{fmt.Sprintf("foreign key %s references %s, which is %s", k.Name, k.Parent, parent.Kind), "distribute that table first", append(distributing(parent.Name), k.Name)})
 		}
 	}
 	return found, nil
 }
 
 func (x *distribution) checkIdentity(ctx context.Context) ([]finding, error) {
-	rows, err := x.env.Rows(ctx, `
+	rows, err := x.catalog.Rows(ctx, `
 		SELECT c.relpersistence = 'u' AS unlogged,
 		       c.relreplident = 'n' OR c.relreplident = 'd' AND NOT EXISTS (
 		           SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) AS nameless
@@ -179,20 +202,20 @@ func (x *distribution) checkIdentity(ctx context.Context) ([]finding, error) {
 	}
 	var found []finding
 	if rows[0]["nameless"] == true {
-		found = append(found, finding{"it has neither a primary key nor a replica identity, so UPDATE and DELETE would fail while rows are copied", "add a primary key, or ALTER TABLE … REPLICA IDENTITY"})
+		found = append(found, finding{"it has neither a primary key nor a replica identity, so UPDATE and DELETE would fail while rows are copied", "add a primary key, or ALTER TABLE … REPLICA IDENTITY", []string{bare(x.table.Name) + " primary", bare(x.table.Name) + " replica"}})
 	}
 	if rows[0]["unlogged"] == true {
-		found = append(found, finding{"it is unlogged, which replication does not carry", "ALTER TABLE … SET LOGGED"})
+		found = append(found, finding{"it is unlogged, which replication does not carry", "ALTER TABLE … SET LOGGED", []string{bare(x.table.Name) + " logged"}})
 	}
 	return found, nil
 }
 
 // checkServer looks at what logical replication needs of a real cluster.
 func (x *distribution) checkServer(ctx context.Context) ([]finding, error) {
-	if x.env.Run().Engine != "citus" {
+	if x.catalog.Run().Engine != "citus" {
 		return nil, nil
 	}
-	rows, err := x.env.Rows(ctx, `
+	rows, err := x.catalog.Rows(ctx, `
 		SELECT current_setting('wal_level') AS wal_level,
 		       current_setting('output_plugin_libraries', true) AS plugins,
 		       EXISTS (SELECT 1 FROM pg_dist_node WHERE groupid = 0) AS registered,
@@ -204,19 +227,20 @@ func (x *distribution) checkServer(ctx context.Context) ([]finding, error) {
 	var found []finding
 	row := rows[0]
 	if row["wal_level"] != "logical" {
-		found = append(found, finding{fmt.Sprintf("wal_level is %s", row["wal_level"]), "set wal_level = logical and restart the coordinator"})
+		found = append(found, finding{fmt.Sprintf("wal_level is %s", row["wal_level"]), "set wal_level = logical and restart the coordinator", []string{"wal_level"}})
 	}
 	if plugins, set := row["plugins"].(string); set && !listHas(plugins, "citus") {
 		found = append(found, finding{
 			fmt.Sprintf("output_plugin_libraries (%s) lacks citus", plugins),
 			"ALTER SYSTEM SET output_plugin_libraries = pgoutput, test_decoding, citus; SELECT pg_reload_conf()",
+			[]string{"output_plugin_libraries"},
 		})
 	}
 	if row["registered"] != true {
-		found = append(found, finding{"the coordinator is not registered", "SELECT citus_set_coordinator_host('<hostname>', <port>)"})
+		found = append(found, finding{"the coordinator is not registered", "SELECT citus_set_coordinator_host('<hostname>', <port>)", []string{"citus_set_coordinator_host"}})
 	}
 	if row["running"] != int64(0) {
-		found = append(found, finding{"another concurrent distribution is running", "wait for it to end"})
+		found = append(found, finding{"another concurrent distribution is running", "wait for it to end", nil})
 	}
 	return found, nil
 }

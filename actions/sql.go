@@ -68,6 +68,7 @@ type SQLResult struct {
 var (
 	_ engine.Checker    = (*SQL)(nil)
 	_ engine.Changer    = (*SQL)(nil)
+	_ engine.Prober     = (*SQL)(nil)
 	_ engine.Selector   = SQLResult{}
 	_ engine.Summarizer = SQLResult{}
 )
@@ -135,7 +136,17 @@ func (a *SQL) text() *engine.SQL {
 // Changes says whether a statement may change anything.
 func (a *SQL) Changes() bool { return a.text().Changes() }
 
-// Run sends the statements.
+// Applied knows only what the journal knows: a statement that was sent and never
+// answered, outside of a transaction, may have happened. All else lets Run go on
+// behind the statements that are done.
+func (a *SQL) Applied(_ context.Context, env *engine.Env) (bool, error) {
+	if len(env.Before().Unanswered) > 0 {
+		return false, engine.ErrCannotKnow
+	}
+	return false, nil
+}
+
+// Run sends the statements, less those that are done already.
 func (a *SQL) Run(ctx context.Context, env *engine.Env) (SQLResult, error) {
 	began := time.Now()
 	statements := a.text().Statements()
@@ -144,6 +155,10 @@ func (a *SQL) Run(ctx context.Context, env *engine.Env) (SQLResult, error) {
 		return SQLResult{}, err
 	}
 	var result SQLResult
+	done := env.Before().Done
+	if a.Transaction && len(done) > 0 {
+		return result, nil // its COMMIT had been answered
+	}
 	if a.Transaction {
 		if open, err := env.InTransaction(ctx); err != nil {
 			return result, err
@@ -158,6 +173,11 @@ func (a *SQL) Run(ctx context.Context, env *engine.Env) (SQLResult, error) {
 		}
 	}
 	for _, st := range statements {
+		if len(done) > 0 && st.Text == done[0] {
+			done = done[1:]
+			result.Statements++
+			continue
+		}
 		r, err := env.Query(ctx, a.MaxRows, st, args...)
 		if err != nil {
 			return result, err
@@ -172,6 +192,12 @@ func (a *SQL) Run(ctx context.Context, env *engine.Env) (SQLResult, error) {
 	if a.Transaction {
 		if err := env.Exec(ctx, "COMMIT"); err != nil {
 			return result, err
+		}
+	}
+	if len(done) > 0 {
+		return result, &engine.Failed{
+			Message: "a statement that was done before the run was cut off is not among those of the step any more", Err: engine.ErrInDoubt,
+			Notes: []string{"done: " + done[0]},
 		}
 	}
 	result.Duration = time.Since(began)

@@ -33,9 +33,24 @@ func (t tableState) describe() string {
 	return t.Kind
 }
 
+// catalog is where the state of tables is read: the step's connection, or for a
+// plan a connection that can only read.
+type catalog interface {
+	Run() engine.RunInfo
+	Rows(ctx context.Context, sql string, args ...any) ([]engine.Row, error)
+	InTransaction(ctx context.Context) (bool, error)
+	Rollback(ctx context.Context) error
+}
+
+// foreteller is a catalog that knows what earlier steps of a plan will have made
+// of a table.
+type foreteller interface {
+	foretell(tableState) tableState
+}
+
 // readTable reads the state of a table by name; a table that is not there is an
 // error with the near miss.
-func readTable(ctx context.Context, env *engine.Env, name string) (tableState, error) {
+func readTable(ctx context.Context, env catalog, name string) (tableState, error) {
 	rows, err := env.Rows(ctx, `
 		SELECT format('%I.%I', n.nspname, c.relname) AS name, pg_catalog.pg_total_relation_size(c.oid) AS bytes,
 		       t.citus_table_type AS kind, t.distribution_column AS column, t.colocation_id::bigint AS colocation, t.shard_count AS shards
@@ -63,10 +78,13 @@ func readTable(ctx context.Context, env *engine.Env, name string) (tableState, e
 	case "local":
 		t.Kind = citusLocal
 	}
+	if f, ok := env.(foreteller); ok {
+		t = f.foretell(t)
+	}
 	return t, nil
 }
 
-func noTable(ctx context.Context, env *engine.Env, name string) error {
+func noTable(ctx context.Context, env catalog, name string) error {
 	f := &engine.Failed{Message: fmt.Sprintf("there is no table %s", name), Err: engine.ErrNotReady}
 	rows, err := env.Rows(ctx, "SELECT relname::text AS name FROM pg_catalog.pg_class WHERE relkind IN ('r', 'p') AND pg_catalog.pg_table_is_visible(oid) LIMIT 1000")
 	if err != nil {

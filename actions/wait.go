@@ -65,6 +65,9 @@ func (w *Wait) Check(at *engine.Places) {
 // Changes says whether the polled query may change anything.
 func (w *Wait) Changes() bool { return w.SQL.Changes() }
 
+// Applied is false: it can always be waited for again.
+func (w *Wait) Applied(context.Context, *engine.Env) (bool, error) { return false, nil }
+
 // Run polls.
 func (w *Wait) Run(ctx context.Context, env *engine.Env) (WaitResult, error) {
 	began := time.Now()

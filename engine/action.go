@@ -15,7 +15,8 @@ import (
 //
 // The exported fields are the action's arguments, named in snake case. The tag
 // `arg` refines one: a first word renames it, `required` says that it must be
-// there, `main` that a bare value stands for it (sql: SELECT 1). The tag
+// there, `main` that a bare value stands for it (sql: SELECT 1), `label` that it names a step
+// without a name, `file` that the SQL is in the file of that name. The tag
 // `enum:"a|b"` lists the values a text may have, `default:"20"` what holds when
 // it is absent. The doc comments of the struct and its fields are the reference
 // page and the descriptions of the schema.
@@ -27,8 +28,8 @@ type Runner[R any] interface {
 }
 
 // Checker is an action, or a struct inside its arguments, with rules between
-// fields. Check is called at load; fields that hold ${…} have their zero value
-// then.
+// fields. Check is called at load, when fields that hold ${…} have their zero
+// value and problems at them are passed over, and again with every value.
 type Checker interface {
 	Check(at *Places)
 }
@@ -90,12 +91,6 @@ func Define[A any, R any, P interface {
 		},
 	}
 }
-
-// Args is the type of the action's arguments, for whoever describes it.
-func (a Action) Args() reflect.Type { return a.args }
-
-// Result is the type of the action's result, likewise.
-func (a Action) Result() reflect.Type { return a.result }
 
 // Names are values by name, beside the runbook's own, in an expression that an
 // action evaluates.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -20,6 +21,8 @@ type bound struct {
 }
 
 func constantValue(v reflect.Value) bound { return bound{value: v} }
+
+func (b bound) constant() bool { return b.eval == nil }
 
 // get is the field's value for one execution.
 func (b bound) get(s *scope) (reflect.Value, error) {
@@ -81,6 +84,7 @@ type field struct {
 	typ      reflect.Type
 	required bool
 	main     bool
+	label    bool // names a step that has no name
 	file     bool // SQL that the file of the given name holds
 	enum     []string
 	fallback string // default
@@ -103,6 +107,8 @@ func fields(t reflect.Type) []field {
 				f.required = true
 			case word == "main":
 				f.main = true
+			case word == "label":
+				f.label = true
 			case word == "file":
 				f.file = true
 			case j == 0 && word != "":
@@ -135,7 +141,7 @@ func snake(s string) string {
 
 // bindStruct reads a mapping, or a bare value for the main field.
 func (c *compiler) bindStruct(n *syntax.Node, t reflect.Type, path string) bound {
-	all := fields(t)
+	all := c.fields(t)
 	given := map[string]*syntax.Node{}
 	main := slices.IndexFunc(all, func(f field) bool { return f.main })
 	switch {
@@ -153,6 +159,13 @@ func (c *compiler) bindStruct(n *syntax.Node, t reflect.Type, path string) bound
 		}
 	case main >= 0 && !n.IsNull():
 		given[all[main].name] = n
+	case n.IsNull():
+		names := make([]string, len(all))
+		for i, f := range all {
+			names[i] = f.name
+		}
+		c.add(n.Problem("schema/type", path+" is empty", "its keys: "+strings.Join(names, ", ")))
+		return constantValue(reflect.Zero(t))
 	default:
 		c.add(n.Problem("schema/type", fmt.Sprintf("%s is a mapping, this is %s", path, n.What()), ""))
 		return constantValue(reflect.Zero(t))
@@ -173,6 +186,7 @@ func (c *compiler) bindFields(n *syntax.Node, t reflect.Type, all []field, given
 		parts[i] = b
 		dynamic = dynamic || b.eval != nil
 	}
+	open := map[string]bool{}
 	for pass, late := range []bool{false, true} {
 		for i, f := range all {
 			if namesMatter(f.typ) != late {
@@ -180,39 +194,63 @@ func (c *compiler) bindFields(n *syntax.Node, t reflect.Type, all []field, given
 			}
 			f.path = path + "." + f.name
 			if namer, ok := shape.Addr().Interface().(ExprNamer); ok && pass == 1 {
-				f.extra = namer.ExprNames(f.name)
+				f.extra = c.told.extra(namer.ExprNames(f.name), shape)
 			}
+			before := len(c.problems)
 			switch node := given[f.name]; {
 			case node != nil:
 				set(i, c.bind(node, f.typ, f))
 			case f.fallback != "":
 				set(i, c.bind(c.defaultNode(n, f), f.typ, f))
-			case f.required:
+			case f.required && !n.Misspells(f.name):
 				c.add(n.Problem("schema/missing-key", fmt.Sprintf("%s needs %q", path, f.name), ""))
 			}
+			// How many expressions there are is known, whatever their values.
+			open[f.name] = parts[i].eval != nil && !late || len(c.problems) > before
 		}
 	}
 	if checker, ok := shape.Addr().Interface().(Checker); ok {
-		checker.Check(&Places{c: c, node: n, given: given})
+		at := &Places{node: n, given: given, open: open}
+		checker.Check(at)
+		c.add(at.problems...)
 	}
 	if !dynamic {
 		return constantValue(shape)
 	}
 	return bound{value: shape, eval: func(s *scope) (reflect.Value, error) {
-		out := reflect.New(t).Elem()
+		out, open := reflect.New(t).Elem(), map[string]bool{}
 		out.Set(shape)
 		for i, f := range all {
 			if parts[i].eval == nil {
 				continue
 			}
 			v, err := parts[i].eval(s)
+			if s.postpone(path+"."+f.name, err) {
+				open[f.name] = true
+				continue
+			}
 			if err != nil {
 				return v, err
 			}
 			out.Field(f.index).Set(v)
 		}
-		return out, nil
+		return out, checkAgain(out, n, given, open)
 	}}
+}
+
+// checkAgain looks at an argument struct whose last values were made just now.
+func checkAgain(v reflect.Value, n *syntax.Node, given map[string]*syntax.Node, open map[string]bool) error {
+	checker, ok := v.Addr().Interface().(Checker)
+	if !ok {
+		return nil
+	}
+	at := &Places{node: n, given: given, open: open}
+	checker.Check(at)
+	if len(at.problems) == 0 {
+		return nil
+	}
+	p := at.problems[0]
+	return &Fault{Message: p.Message, Place: placeOf(p.Pos), Excerpt: n.Source().Excerpt(p.Pos, p.Width, p.Hint)}
 }
 
 // namesMatter says whether what stands in a type can depend on its neighbours:
@@ -233,9 +271,10 @@ func (c *compiler) defaultNode(n *syntax.Node, f field) *syntax.Node {
 
 // Places lets a Checker report problems at the fields it speaks of.
 type Places struct {
-	c     *compiler
-	node  *syntax.Node
-	given map[string]*syntax.Node
+	node     *syntax.Node
+	given    map[string]*syntax.Node
+	open     map[string]bool // fields whose value is not known yet, or a problem already
+	problems syntax.Problems
 }
 
 // Has says whether the runbook gives the field.
@@ -244,11 +283,14 @@ func (p *Places) Has(field string) bool { return p.given[field] != nil }
 // Problem reports something wrong at a field, or at the whole when the field is
 // not there.
 func (p *Places) Problem(field, code, message, hint string) {
+	if p.open[field] {
+		return
+	}
 	n := p.given[field]
 	if n == nil {
 		n = p.node
 	}
-	p.c.add(n.Problem(code, message, hint))
+	p.problems = append(p.problems, n.Problem(code, message, hint))
 }
 
 func (c *compiler) bindPointer(n *syntax.Node, t reflect.Type, f field) bound {
@@ -395,6 +437,7 @@ func (c *compiler) bindFile(n *syntax.Node) bound {
 func (c *compiler) bindSteps(n *syntax.Node) bound {
 	parsed, problems := syntax.ParseSteps(n)
 	c.add(problems...)
+	c.ids(parsed)
 	return constantValue(reflect.ValueOf(Steps{steps: c.steps(parsed, c.path+"/")}))
 }
 
@@ -414,6 +457,7 @@ func (c *compiler) bindQuery(n *syntax.Node) bound {
 			return constantValue(reflect.ValueOf(Query{}))
 		}
 		q = c.rb.Queries[i]
+		c.used[q.Name.Text] = true
 	}
 	return c.queryBound(q)
 }
@@ -444,23 +488,22 @@ func (c *compiler) queryBound(q syntax.Query) bound {
 	for i, a := range q.Args {
 		args[i] = c.bindExpr(a, reflect.TypeFor[Expr[any]](), nil)
 	}
-	name, title := "", ""
+	// The name is the same at every stage, whatever ${…} makes of the text.
+	title := shortened(q.SQL.Text)
 	if q.Name != nil {
-		name, title = q.Name.Text, q.Name.Text
+		title = q.Name.Text
 	}
 	if q.Title != nil {
 		title = q.Title.Text
+	}
+	name := title
+	if q.Name != nil {
+		name = q.Name.Text
 	}
 	return joinBound(append([]bound{sql}, args...), func(v []reflect.Value) reflect.Value {
 		out := Query{Name: name, Title: title, SQL: v[0].Interface().(SQL)}
 		for _, a := range v[1:] {
 			out.Args = append(out.Args, a.Interface().(Expr[any]))
-		}
-		if out.Name == "" {
-			out.Name = shortened(out.SQL.Text)
-		}
-		if out.Title == "" {
-			out.Title = out.Name
 		}
 		return reflect.ValueOf(out)
 	})
@@ -501,7 +544,7 @@ func (c *compiler) bindScalar(n *syntax.Node, t reflect.Type, f field) bound {
 
 func evalScalar(tmpl *template, t reflect.Type, f field, s *scope) (reflect.Value, error) {
 	if alone := tmpl.alone(); alone != nil {
-		v, err := alone.run(s.values(alone.uses))
+		v, err := s.eval(alone)
 		if err != nil {
 			return reflect.Value{}, err
 		}
@@ -561,7 +604,7 @@ func parseScalar(text string, t reflect.Type, enum []string) (reflect.Value, err
 		v.SetInt(i)
 	case reflect.Float64:
 		x, err := strconv.ParseFloat(text, 64)
-		if err != nil {
+		if err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
 			return v, wrong
 		}
 		v.SetFloat(x)
@@ -582,9 +625,10 @@ func parseScalar(text string, t reflect.Type, enum []string) (reflect.Value, err
 // parseDuration reads Go's durations and whole days ("3d"). Zero needs no unit;
 // any other bare number does, since 5 could be anything.
 func parseDuration(text string) (time.Duration, error) {
+	const day = 24 * time.Hour
 	if days, ok := strings.CutSuffix(text, "d"); ok {
-		if n, err := strconv.Atoi(days); err == nil && n >= 0 {
-			return time.Duration(n) * 24 * time.Hour, nil
+		if n, err := strconv.Atoi(days); err == nil && n >= 0 && n <= int(math.MaxInt64/day) {
+			return time.Duration(n) * day, nil
 		}
 	}
 	d, err := time.ParseDuration(strings.TrimSpace(text))

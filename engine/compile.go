@@ -21,7 +21,20 @@ import (
 // plan when there is one. It makes no connection; the files that the runbook
 // names are read through files.
 func Compile(rb *syntax.Runbook, actions []Action, files Files) (*Plan, syntax.Problems) {
-	c := &compiler{rb: rb, actions: actions, files: files, names: newNames(), plan: &Plan{
+	plan, problems := compile(rb, actions, files, nil)
+	if plan != nil {
+		plan.again = func(told *columns) syntax.Problems {
+			_, problems := compile(rb, actions, files, told)
+			return problems
+		}
+	}
+	return plan, problems
+}
+
+// compile is Compile with what a server has told, if one was asked.
+func compile(rb *syntax.Runbook, actions []Action, files Files, told *columns) (*Plan, syntax.Problems) {
+	c := &compiler{rb: rb, actions: actions, files: files, told: told, typed: map[string]types.Type{}, names: newNames(), used: map[string]bool{}, plan: &Plan{
+		index:  map[string]*step{},
 		File:   rb.File,
 		Name:   strings.TrimSuffix(filepath.Base(rb.File), filepath.Ext(rb.File)),
 		Digest: rb.Digest,
@@ -40,15 +53,46 @@ func Compile(rb *syntax.Runbook, actions []Action, files Files) (*Plan, syntax.P
 }
 
 type compiler struct {
-	rb       *syntax.Runbook
-	actions  []Action
-	files    Files
-	names    *names
-	plan     *Plan
-	problems syntax.Problems
-	path     string // of the step being compiled
-	seen     map[string]*syntax.Node
-	count    int
+	rb         *syntax.Runbook
+	actions    []Action
+	files      Files
+	told       *columns // nil when no server was asked
+	names      *names
+	typed      map[string]types.Type // results of steps by id, as told
+	plan       *Plan
+	problems   syntax.Problems
+	path       string          // of the step being compiled
+	connection string          // of the steps around it that name one
+	used       map[string]bool // queries that a step uses
+	seen       map[string]*syntax.Node
+	later      map[string]int // lines in which names are registered
+	count      int
+	dialects   map[bool]*dialect // by whether it is that of SQL text
+	described  map[reflect.Type][]field
+}
+
+// dialect is what expressions in SQL text, or at other places, are compiled with.
+func (c *compiler) dialect(sql bool) *dialect {
+	if c.dialects == nil {
+		c.dialects = map[bool]*dialect{}
+	}
+	if c.dialects[sql] == nil {
+		c.dialects[sql] = newDialect(sql)
+	}
+	return c.dialects[sql]
+}
+
+// fields describes an argument struct, each of which a runbook uses many times.
+func (c *compiler) fields(t reflect.Type) []field {
+	if c.described == nil {
+		c.described = map[reflect.Type][]field{}
+	}
+	out, ok := c.described[t]
+	if !ok {
+		out = fields(t)
+		c.described[t] = out
+	}
+	return out
 }
 
 func (c *compiler) add(ps ...syntax.Problem) { c.problems = append(c.problems, ps...) }
@@ -63,6 +107,7 @@ func (c *compiler) header() {
 	}
 	for _, s := range rb.Secrets {
 		c.plan.Secrets = append(c.plan.Secrets, s.Text)
+		c.secret(s)
 	}
 	if rb.Sandbox == nil {
 		return
@@ -82,13 +127,25 @@ func (c *compiler) header() {
 	}
 }
 
+// secret wants a variable, or an environment variable that the runbook uses: a
+// misspelt name would hide nothing.
+func (c *compiler) secret(n *syntax.Node) {
+	names := make([]string, len(c.rb.Vars))
+	for i, f := range c.rb.Vars {
+		names[i] = f.Key.Text
+	}
+	if !slices.Contains(names, n.Text) && !c.rb.Source.Mentions("env."+n.Text) {
+		c.add(n.Problem("name/unknown-secret", fmt.Sprintf("%q is no variable, and the runbook does not use env.%s", n.Text, n.Text), syntax.DidYouMean(n.Text, names)))
+	}
+}
+
 // vars declares the variables in order: a default may use those before it.
 func (c *compiler) vars() {
 	for _, f := range c.rb.Vars {
 		v := variable{node: f.Key, typ: nodeType(f.Value), value: c.value(f.Value)}
 		typ := types.Type(types.Any)
 		if v.typ != nil && v.typ != typeDecimal { // what numeric compares with, expr-lang cannot tell
-			typ = types.TypeOf(reflect.Zero(v.typ).Interface())
+			typ = goType(v.typ)
 		}
 		c.add(c.names.add(f.Key, typ, "a variable")...)
 		c.plan.vars = append(c.plan.vars, v)
@@ -120,7 +177,7 @@ func (c *compiler) connections() {
 		k := connection{name: conn.Name.Text}
 		if conn.DSN != nil {
 			b := c.bindScalar(conn.DSN, reflect.TypeFor[string](), field{path: "dsn"})
-			k.dsn = &b
+			k.dsn, k.node = &b, conn.DSN
 		}
 		c.plan.conns = append(c.plan.conns, k)
 	}
@@ -129,9 +186,12 @@ func (c *compiler) connections() {
 // ids finds steps that share an id, wherever they stand.
 func (c *compiler) ids(steps []*syntax.Step) {
 	if c.seen == nil {
-		c.seen = map[string]*syntax.Node{}
+		c.seen, c.later = map[string]*syntax.Node{}, map[string]int{}
 	}
 	for _, s := range steps {
+		if r := s.Register; r != nil {
+			c.later[r.Name.Text] = r.Name.Pos.Line
+		}
 		if s.ID != nil {
 			if first, twice := c.seen[s.ID.Text]; twice {
 				c.add(s.ID.Problem("name/duplicate-id", fmt.Sprintf("a step with the id %q is already in line %d", s.ID.Text, first.Pos.Line), ""))
@@ -160,13 +220,8 @@ func (c *compiler) queryNames() []string {
 // unused checks the queries that no step uses: a problem in one is a problem.
 func (c *compiler) unused() {
 	for _, q := range c.rb.Queries {
-		before := len(c.problems)
-		c.queryBound(q)
-		// A step that uses the query has reported the same already.
-		for _, p := range slices.Clone(c.problems[before:]) {
-			if slices.Contains(c.problems[:before], p) {
-				c.problems = c.problems[:before]
-			}
+		if !c.used[q.Name.Text] {
+			c.queryBound(q)
 		}
 	}
 }
@@ -180,7 +235,9 @@ func (c *compiler) steps(nodes []*syntax.Step, prefix string) []*step {
 		if n.ID != nil {
 			key = n.ID.Text
 		}
-		out = append(out, c.step(n, prefix, key))
+		s := c.step(n, prefix, key)
+		c.plan.index[s.path] = s
+		out = append(out, s)
 	}
 	return out
 }
@@ -190,16 +247,19 @@ func (c *compiler) step(n *syntax.Step, prefix, key string) *step {
 	outer := c.path
 	c.path = path
 	defer func() { c.path = outer }()
-	s := &step{node: n, path: path, prefix: len(prefix), digest: digest(n.Node), register: n.Register, connection: "main"}
+	s := &step{node: n, path: path, prefix: len(prefix), digest: digest(n.Node), register: n.Register, connection: cmp.Or(c.connection, "main")}
 	for _, t := range n.Tags {
 		s.tags = append(s.tags, t.Text)
 	}
 	if n.Connection != nil {
 		s.connection = c.connectionName(n.Connection)
+		around := c.connection
+		c.connection = s.connection // steps inside use it too
+		defer func() { c.connection = around }()
 	}
+	s.allowFailure = constantValue(reflect.ValueOf(false))
 	if n.AllowFailure != nil {
-		b := c.bindScalar(n.AllowFailure, reflect.TypeFor[bool](), field{path: "allow_failure"})
-		s.allowFailure = b.value.Bool()
+		s.allowFailure = c.bindScalar(n.AllowFailure, reflect.TypeFor[bool](), field{path: "allow_failure"})
 	}
 	if n.ForEach != nil {
 		s.loop = c.loop(n.ForEach)
@@ -261,23 +321,24 @@ func (c *compiler) modifiers(s *step) {
 func durationOf(v reflect.Value) time.Duration { return time.Duration(v.Int()) }
 
 func (c *compiler) retry(n *syntax.Retry) *retry {
-	number := func(node *syntax.Node, t reflect.Type, name string) reflect.Value {
+	number := func(node *syntax.Node, fallback any, name string) bound {
+		t := reflect.TypeOf(fallback)
 		if node == nil {
-			return reflect.Zero(t)
+			return constantValue(reflect.ValueOf(fallback))
 		}
-		return c.bindScalar(node, t, field{path: "retry." + name}).value
+		return c.bindScalar(node, t, field{path: "retry." + name})
 	}
 	r := &retry{
-		attempts: int(number(n.Attempts, reflect.TypeFor[int](), "attempts").Int()),
-		delay:    durationOf(number(n.Delay, typeDuration, "delay")),
-		backoff:  cmp.Or(number(n.Backoff, reflect.TypeFor[float64](), "backoff").Float(), 1),
-		maxDelay: durationOf(number(n.MaxWait, typeDuration, "max_delay")),
-		limit:    durationOf(number(n.For, typeDuration, "for")),
+		attempts: number(n.Attempts, 0, "attempts"),
+		delay:    number(n.Delay, retryDelay, "delay"),
+		backoff:  number(n.Backoff, 1.0, "backoff"),
+		maxDelay: number(n.MaxWait, retryMaxDelay, "max_delay"),
+		limit:    number(n.For, time.Duration(0), "for"),
 	}
-	if n.Attempts != nil && r.attempts < 1 {
+	if n.Attempts != nil && r.attempts.constant() && n.Attempts.Type == syntax.Int && r.attempts.value.Int() < 1 {
 		c.add(n.Attempts.Problem("schema/type", "attempts is at least 1", ""))
 	}
-	if r.backoff < 1 {
+	if n.Backoff != nil && r.backoff.constant() && (n.Backoff.Type == syntax.Int || n.Backoff.Type == syntax.Float) && r.backoff.value.Float() < 1 {
 		c.add(n.Backoff.Problem("schema/type", "backoff is at least 1: each delay is that many times the one before", ""))
 	}
 	for _, on := range n.On {
@@ -298,7 +359,7 @@ func (c *compiler) retry(n *syntax.Retry) *retry {
 
 // repeat is compiled after the step's body: until sees what it registers.
 func (c *compiler) repeat(n *syntax.Repeat) *repeat {
-	r := &repeat{every: constantValue(reflect.Zero(typeDuration)), limit: constantValue(reflect.Zero(typeDuration))}
+	r := &repeat{every: constantValue(reflect.ValueOf(repeatEvery)), limit: constantValue(reflect.Zero(typeDuration))}
 	if n.Until != nil {
 		r.until = c.expression(n.Until, exprSpec{want: reflect.TypeFor[bool]()})
 	}
@@ -325,8 +386,14 @@ func (c *compiler) body(s *step) {
 	if n.Group == nil && len(known) == 1 {
 		rest = c.actionBody(s, known[0], rest)
 	}
+	var arguments []string
+	if s.action != nil {
+		for _, f := range c.fields(s.action.args) {
+			arguments = append(arguments, f.name)
+		}
+	}
 	for _, f := range rest {
-		c.unknownKey(f.Key, len(known) > 0 || n.Group != nil)
+		c.unknownKey(f.Key, len(known) > 0 || n.Group != nil, arguments)
 	}
 	switch {
 	case n.Group != nil && len(known) > 0:
@@ -346,7 +413,7 @@ func (c *compiler) body(s *step) {
 func (c *compiler) actionBody(s *step, action syntax.Field, rest []syntax.Field) []syntax.Field {
 	c.count++
 	s.action = c.action(action.Key.Text)
-	all := fields(s.action.args)
+	all := c.fields(s.action.args)
 	short := action.Value.Kind != syntax.Map
 	given := map[string]*syntax.Node{}
 	var strangers []syntax.Field
@@ -371,8 +438,8 @@ func (c *compiler) actionBody(s *step, action syntax.Field, rest []syntax.Field)
 	return strangers
 }
 
-func (c *compiler) unknownKey(key *syntax.Node, hasAction bool) {
-	names := append(syntax.StepKeys(), c.actionNames()...)
+func (c *compiler) unknownKey(key *syntax.Node, hasAction bool, arguments []string) {
+	names := slices.Concat(syntax.StepKeys(), c.actionNames(), arguments)
 	message := fmt.Sprintf("%q is no action and no key of a step", key.Text)
 	hint := syntax.DidYouMean(key.Text, names)
 	if hint == "" && !hasAction {
@@ -403,7 +470,7 @@ func (c *compiler) groupBody(s *step) {
 	g := s.node.Group
 	s.group = &group{recovered: g.Recovered, steps: c.steps(g.Steps, s.path+"/")}
 	if len(g.Rescue) > 0 {
-		c.names.known["failure"] = known{typ: types.TypeOf(FailureInfo{}), what: "the failure"}
+		c.names.known["failure"] = known{typ: goType(reflect.TypeFor[FailureInfo]()), what: "the failure"}
 		s.group.rescue = c.steps(g.Rescue, s.path+"/rescue/")
 		c.names.remove("failure")
 	}
@@ -427,30 +494,50 @@ func (c *compiler) title(s *step) {
 	case s.action == nil:
 		return
 	}
-	s.label = s.action.Name
-	if v := n.Actions[0].Value; v.Kind == syntax.Scalar {
-		s.label += ": " + shortened(v.Text)
-	} else if table := v.Get("table"); table != nil {
-		s.label += " " + table.Text
-	} else if stage := v.Get("stage"); stage != nil {
-		s.label += " " + stage.Text
-	} else if text := v.Get("statements"); text != nil {
-		s.label += ": " + shortened(text.Text)
-	}
+	s.label = s.action.label(n, c.fields(s.action.args))
 	b := constantValue(reflect.ValueOf(s.label))
 	s.title = &b
+}
+
+// label says what a step without a name does: the action, and its main argument
+// or the one that it calls its label.
+func (a *Action) label(n *syntax.Step, args []field) string {
+	i := slices.IndexFunc(n.Actions, func(f syntax.Field) bool { return f.Key.Text == a.Name })
+	v := n.Actions[i].Value
+	for _, f := range args {
+		if arg := v.Get(f.name); arg != nil && arg.Kind == syntax.Scalar && (f.main || f.label) {
+			return a.Name + ": " + shortened(arg.Text)
+		}
+	}
+	switch {
+	case v.Kind == syntax.Scalar:
+		return a.Name + ": " + shortened(v.Text)
+	case v.Kind == syntax.List && len(v.Items) > 0 && v.Items[0].Kind == syntax.Scalar:
+		return a.Name + ": " + shortened(v.Items[0].Text) + ", …"
+	}
+	return a.Name
 }
 
 // registers makes the step's result known to what follows.
 func (c *compiler) registers(s *step) {
 	if s.action == nil {
-		if r := s.node.Register; r != nil && s.group != nil {
+		r := s.node.Register
+		switch {
+		case r != nil && s.group != nil:
 			c.add(r.Name.Problem("schema/register", "a group has no result to register", "register inside it"))
+		case r != nil: // its action is a problem already; uses of its name are none
+			c.add(c.names.add(r.Name, types.Any, "registered")...)
+		}
+		if id := s.node.ID; id != nil && s.group == nil {
+			c.names.steps[id.Text] = reflect.TypeFor[any]()
 		}
 		return
 	}
 	if id := s.node.ID; id != nil {
 		c.names.steps[id.Text] = s.action.result
+		if typ, ok := c.told.step(s.path, s.action.result); ok {
+			c.typed[id.Text] = typ
+		}
 	}
 	r := s.node.Register
 	if r == nil {
@@ -461,7 +548,7 @@ func (c *compiler) registers(s *step) {
 		c.add(r.Name.Problem("schema/register", fmt.Sprintf("%s has no rows to register", s.action.Name), "write register: "+r.Name.Text))
 		return
 	}
-	typ := resultType(s.action.result)
+	typ := goType(s.action.result)
 	switch {
 	case selects && r.Part == syntax.PartRow:
 		typ = types.TypeOf(Row{})
@@ -469,6 +556,10 @@ func (c *compiler) registers(s *step) {
 		typ = types.TypeOf([]Row{})
 	case selects:
 		typ = types.Any
+	}
+	before, again := c.names.known[r.Name.Text]
+	if told, ok := c.told.part(s.path, r.Part); ok && selects && (!again || before.typ.Equal(told)) {
+		typ = told // a name that is registered with several types says nothing before it runs
 	}
 	c.add(c.names.add(r.Name, typ, "registered")...)
 }

@@ -24,6 +24,9 @@ type Connections struct {
 	mu    sync.Mutex
 	open  map[string]*session
 	where map[string]*postgres.Target // of named connections that lead elsewhere
+
+	pidsMu sync.Mutex
+	pids   []int64 // backends of all sessions that were opened
 }
 
 // session is a postgres.Session with what the engine needs to watch it. step
@@ -66,6 +69,23 @@ func (c *Connections) session(ctx context.Context, name string) (*session, error
 	return s, nil
 }
 
+func (c *Connections) opened(pid uint32) {
+	c.pidsMu.Lock()
+	defer c.pidsMu.Unlock()
+	c.pids = append(c.pids, int64(pid))
+}
+
+// ownPIDs are the backends of this process's sessions, as an array for SQL.
+func (c *Connections) ownPIDs() []any {
+	c.pidsMu.Lock()
+	defer c.pidsMu.Unlock()
+	out := make([]any, len(c.pids))
+	for i, pid := range c.pids {
+		out[i] = pid
+	}
+	return out
+}
+
 // existing is the named session if it is open.
 func (c *Connections) existing(name string) *session {
 	c.mu.Lock()
@@ -96,6 +116,7 @@ func (c *Connections) connect(ctx context.Context, target *postgres.Target, name
 		return nil, fmt.Errorf("connection %s: %w", name, err)
 	}
 	s.Session = inner
+	c.opened(inner.PID())
 	return s, nil
 }
 
@@ -135,7 +156,11 @@ func (s *session) user() (string, func(event.Event) error) {
 // begin puts a changing statement on record before it is sent.
 func (s *session) begin(x postgres.Execution) error {
 	step, emit := s.user()
-	if emit == nil || postgres.Classify(x.SQL) == postgres.Read {
+	if emit == nil {
+		return nil
+	}
+	switch postgres.Classify(x.SQL) {
+	case postgres.Read, postgres.Setting, postgres.Transaction: // a COMMIT has its own record, see Committing
 		return nil
 	}
 	return emit(event.StatementStarted{Step: step, Connection: s.name, PID: x.PID, SQL: x.SQL})
@@ -151,7 +176,10 @@ func (s *session) observe(x postgres.Execution) {
 		Rows: x.Rows, Affected: x.Affected, Duration: event.Duration(x.Duration),
 	}
 	if x.Err != nil {
-		e.Error, e.SQLState = x.Err.Error(), sqlState(x.Err)
+		e.Error = x.Err.Error()
+		if !lost(x.Err) { // the reason for a lost connection is no answer to the statement
+			e.SQLState = sqlState(x.Err)
+		}
 	}
 	// A sink's error stops the run at its next step; here there is no one to tell.
 	_ = emit(e)

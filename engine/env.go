@@ -14,10 +14,11 @@ import (
 // beside it, events, and the results of earlier steps. It belongs to one
 // execution of one step.
 type Env struct {
-	x     *executor
-	step  *step
-	path  string // of this execution
-	depth int
+	x      *executor
+	step   *step
+	path   string // of this execution
+	depth  int
+	before Before
 
 	mu    sync.Mutex
 	sides []*session
@@ -45,12 +46,14 @@ func (e *Env) Query(ctx context.Context, limit int, st Statement, args ...any) (
 func (e *Env) queryOn(ctx context.Context, s *session, limit int, st Statement, args ...any) (*postgres.Result, error) {
 	defer s.use(e.path, e.x.emit)()
 	var r *postgres.Result
-	var err error
-	if limit > 0 {
-		r, err = s.QueryLimit(ctx, limit, st.Text, args...)
-	} else {
-		r, err = s.Query(ctx, st.Text, args...)
-	}
+	err := e.committed(ctx, s, st, func() (err error) {
+		if limit > 0 {
+			r, err = s.QueryLimit(ctx, limit, st.Text, args...)
+		} else {
+			r, err = s.Query(ctx, st.Text, args...)
+		}
+		return err
+	})
 	if err != nil {
 		return nil, &StatementError{Statement: st, Connection: s.name, Err: err}
 	}
@@ -165,7 +168,7 @@ func (e *Env) closeSides(ctx context.Context) {
 // RunSteps runs steps of the action's arguments. Its error says that one
 // failed; the failure is on record already.
 func (e *Env) RunSteps(ctx context.Context, s Steps) error {
-	return e.x.steps(ctx, s.steps, frame{path: e.path + "/", depth: e.depth + 1})
+	return e.x.steps(ctx, s.steps, frame{path: e.path + "/", depth: e.depth + 1, whole: true})
 }
 
 // Retrying records that an attempt of the action's own failed and that it will

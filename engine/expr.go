@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/builtin"
 	"github.com/expr-lang/expr/file"
@@ -90,8 +89,9 @@ type program struct {
 	offset int          // and the byte of the scalar's text where it begins
 	text   string
 	vm     *vm.Program
-	uses   []string // names of the run that it reads
-	parts  []*program
+	uses   []string  // names of the run that it reads
+	later  []string  // what of them only a run knows: run.id, steps.ID, random(), …
+	types  types.Map // of the names in a condition, for its operands
 }
 
 // Fault is an error in an expression or a template while it is evaluated.
@@ -150,20 +150,6 @@ func byteOffset(text string, runes int) int {
 	return len(text)
 }
 
-// operands evaluates the parts that a comparison or a logical operator joins.
-func (p *program) operands(env map[string]any) []event.Operand {
-	var out []event.Operand
-	for _, part := range p.parts {
-		o := event.Operand{Text: part.text}
-		if v, err := (&vm.VM{MemoryBudget: 1 << 20}).Run(part.vm, env); err != nil {
-			continue
-		} else if o.Value = shown(v); o.Value != o.Text {
-			out = append(out, o)
-		}
-	}
-	return out
-}
-
 // exprSpec is what an expression must be at its place.
 type exprSpec struct {
 	want  reflect.Type // nil for anything
@@ -195,25 +181,39 @@ func (c *compiler) compileExpr(n *syntax.Node, offset int, text string, spec exp
 	if !ok {
 		return nil
 	}
-	options := append(functions(spec.sql), expr.Env(env))
-	p.vm, err = expr.Compile(text, options...)
+	// Names and fields are checked before exact rewrites the operators: expr-lang
+	// does not look at the arguments of a call again, and loses their errors.
+	draft := c.dialect(spec.sql).draft(tree, env)
+	got, err := draft.typeOf()
+	switch {
+	case err != nil && !decidedByExact(err):
+		c.exprProblem(p, err)
+		return nil
+	case err == nil && !c.hasType(p, got, spec.want):
+		return nil
+	}
+	compiled, found, err := draft.program()
+	if err == nil && len(found) > 0 {
+		c.add(p.node.ProblemAt(p.offset+byteOffset(text, found[0].at), found[0].width, "expr/type", found[0].message, ""))
+		return nil
+	}
 	if err != nil {
 		c.exprProblem(p, err)
 		return nil
 	}
-	if !c.hasType(p, spec.want) {
+	if !c.hasType(p, compiled.Node().Type(), spec.want) {
 		return nil
 	}
+	p.vm = compiled
 	if spec.want == reflect.TypeFor[bool]() {
-		p.parts = splitOperands(p, tree.Node, options)
+		p.types = env
 	}
 	return p
 }
 
 // hasType checks what can be known of the result before it runs. Any passes:
 // the run checks it.
-func (c *compiler) hasType(p *program, want reflect.Type) bool {
-	got := p.vm.Node().Type()
+func (c *compiler) hasType(p *program, got, want reflect.Type) bool {
 	if want == nil || got == nil || got.Kind() == reflect.Interface || want.Kind() == reflect.Interface || got.Kind() == want.Kind() {
 		return true
 	}
@@ -239,8 +239,9 @@ func kindName(t reflect.Type) string {
 // resolve finds every name that the expression uses and reports those that
 // nothing has.
 func (c *compiler) resolve(p *program, tree *parser.Tree, spec exprSpec) (types.Map, bool) {
-	v := &identifiers{locals: map[string]bool{}}
+	v := &identifiers{locals: map[string]bool{}, called: map[ast.Node]bool{}}
 	ast.Walk(&tree.Node, v)
+	p.later = v.later
 	env, ok := types.Map{}, true
 	unknown := func(at ast.Node, name, message string, candidates []string) {
 		ok = false
@@ -260,7 +261,16 @@ func (c *compiler) resolve(p *program, tree *parser.Tree, spec exprSpec) (types.
 		case isFunction(name) && (spec.sql || name == fnCompare || name == fnRandom):
 		default:
 			t, found := c.names.typeOf(name, spec.extra)
-			if !found {
+			switch hint := c.elsewhere(name); {
+			case found:
+			case hint != "":
+				ok = false
+				c.add(p.node.ProblemAt(p.offset+byteOffset(p.text, id.Location().From), len(name), "expr/unknown-name", fmt.Sprintf("%q has no value here", name), hint))
+				continue
+			case v.called[id]:
+				unknown(id, name, fmt.Sprintf("there is no function %q", name), builtin.Names)
+				continue
+			default:
 				unknown(id, name, fmt.Sprintf("no value is called %q", name), append(c.names.all(spec.extra), builtin.Names...))
 				continue
 			}
@@ -271,6 +281,19 @@ func (c *compiler) resolve(p *program, tree *parser.Tree, spec exprSpec) (types.
 		}
 	}
 	return env, ok
+}
+
+// elsewhere says where a name that is unknown here does have a meaning, or "".
+func (c *compiler) elsewhere(name string) string {
+	switch {
+	case name == fnIdent || name == fnRaw:
+		return name + " is for ${…} in SQL text"
+	case name == "failure":
+		return "a failure is known in the steps of a rescue"
+	case c.later[name] > 0:
+		return fmt.Sprintf("it is registered in line %d, which comes later", c.later[name])
+	}
+	return ""
 }
 
 // stepsType knows the results of just the steps that the expression asks for.
@@ -286,12 +309,22 @@ func (c *compiler) stepsType(p *program, used []*ast.MemberNode, ok *bool) types
 			*ok = false
 			from := byteOffset(p.text, id.Location().From)
 			c.add(p.node.ProblemAt(p.offset+from, len(id.Value), "expr/unknown-step",
-				fmt.Sprintf("no earlier step has the id %q", id.Value), syntax.DidYouMean(id.Value, c.stepIDs())))
+				fmt.Sprintf("no earlier step has the id %q", id.Value), c.stepHint(id.Value)))
 			continue
 		}
-		m[id.Value] = resultType(t)
+		m[id.Value] = goType(t)
+		if told, ok := c.typed[id.Value]; ok {
+			m[id.Value] = told
+		}
 	}
 	return m
+}
+
+func (c *compiler) stepHint(id string) string {
+	if later := c.seen[id]; later != nil {
+		return fmt.Sprintf("the step of line %d comes later, or is a group", later.Pos.Line)
+	}
+	return syntax.DidYouMean(id, c.stepIDs())
 }
 
 // identifiers collects the names of an expression.
@@ -299,58 +332,34 @@ type identifiers struct {
 	found  []*ast.IdentifierNode
 	steps  []*ast.MemberNode // steps.ID
 	locals map[string]bool   // made by let
+	called map[ast.Node]bool // names of functions
+	later  []string
 }
 
 func (v *identifiers) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.IdentifierNode:
 		v.found = append(v.found, n)
+	case *ast.CallNode:
+		v.called[n.Callee] = true
+		if id, ok := n.Callee.(*ast.IdentifierNode); ok && id.Value == fnRandom {
+			v.later = append(v.later, "random()")
+		}
+	case *ast.BuiltinNode:
+		if n.Name == "now" {
+			v.later = append(v.later, "now()")
+		}
 	case *ast.VariableDeclaratorNode:
 		v.locals[n.Name] = true
 	case *ast.MemberNode:
-		if id, ok := n.Node.(*ast.IdentifierNode); ok && id.Value == "steps" {
+		id, ok := n.Node.(*ast.IdentifierNode)
+		if ok && id.Value == "steps" {
 			v.steps = append(v.steps, n)
 		}
-	}
-}
-
-// splitOperands compiles the operands of an expression on their own. Parts that
-// stand inside a predicate, where # and .field have a meaning, stay out.
-func splitOperands(p *program, root ast.Node, options []expr.Option) []*program {
-	var parts []*program
-	seen := map[string]bool{}
-	var split func(ast.Node)
-	split = func(n ast.Node) {
-		switch x := n.(type) {
-		case *ast.BinaryNode:
-			split(x.Left)
-			split(x.Right)
-			return
-		case *ast.UnaryNode:
-			split(x.Node)
-			return
-		case *ast.IntegerNode, *ast.FloatNode, *ast.StringNode, *ast.BoolNode, *ast.NilNode, *ast.ConstantNode, *ast.ArrayNode:
-			return
-		case *ast.BuiltinNode:
-			// all(rows, .ok): the collection decides it, so it is shown too.
-			if len(x.Arguments) > 0 {
-				split(x.Arguments[0])
-			}
-		case *ast.ChainNode:
-			split(x.Node)
-			return
-		}
-		text := n.String()
-		if seen[text] {
-			return
-		}
-		seen[text] = true
-		if compiled, err := expr.Compile(text, options...); err == nil {
-			parts = append(parts, &program{text: text, vm: compiled})
+		if property, named := n.Property.(*ast.StringNode); ok && named && (id.Value == "steps" || id.Value == "run") {
+			v.later = append(v.later, id.Value+"."+property.Value)
 		}
 	}
-	split(root)
-	return parts
 }
 
 var sqlHabits = []struct {
@@ -360,14 +369,15 @@ var sqlHabits = []struct {
 	{regexp.MustCompile(`(?i)\bis\s+not\s+null\b`), "write != nil for IS NOT NULL"},
 	{regexp.MustCompile(`(?i)\bis\s+null\b`), "write == nil for IS NULL"},
 	{regexp.MustCompile(`<>`), "write != for <>"},
-	{regexp.MustCompile(`\b(AND|OR|NOT|IN|LIKE)\b`), "write and, or, not, in in lower case"},
+	{regexp.MustCompile(`(?i)\bi?like\b`), "write contains, startsWith, endsWith or matches for LIKE"},
+	{regexp.MustCompile(`\b(AND|OR|NOT|IN)\b`), "write and, or, not, in in lower case"},
 	{regexp.MustCompile(`[^=!<>]=[^=]`), "write == to compare"},
 }
 
 // exprProblem reports what expr-lang found, with the SQL habit that may be
 // behind it.
 func (c *compiler) exprProblem(p *program, err error) {
-	message, from := err.Error(), 0
+	message, from, width := err.Error(), 0, 1
 	var at *file.Error
 	if errors.As(err, &at) {
 		message, from = at.Message, byteOffset(p.text, at.From)
@@ -379,20 +389,44 @@ func (c *compiler) exprProblem(p *program, err error) {
 			break
 		}
 	}
-	if strings.Contains(message, "mismatched types") || strings.Contains(message, "unknown field") || strings.Contains(message, "has no field") {
-		code = "expr/type"
+	for _, words := range []string{"mismatched types", "cannot use", "not enough arguments", "too many arguments", "invalid number of arguments"} {
+		if strings.Contains(message, words) {
+			code = "expr/type"
+		}
 	}
-	if strings.Contains(message, "cannot use") || strings.Contains(message, "not enough arguments") || strings.Contains(message, "too many arguments") {
-		code = "expr/type"
-	}
-	if name, isField := strings.CutPrefix(message, "unknown field "); isField {
+	if m := noField.FindStringSubmatch(message); m != nil {
+		name := m[1] + m[2]
+		code, message, width = "expr/unknown-field", fmt.Sprintf("there is no field %q here", name), len(name)
 		hint = syntax.DidYouMean(name, c.fieldsNear(p))
+		if name == "CompareWith" {
+			code, message, width, hint = "expr/type", "compare wants two results of benchmark", len(fnCompare), ""
+		}
+	}
+	if m := unexpected.FindStringSubmatch(message); m != nil {
+		message = "unexpected " + m[1]
+	}
+	switch {
+	case strings.TrimSpace(p.text) == "":
+		message, from = "the expression is empty", 0
+	case message == "unexpected token EOF":
+		message = "the expression ends too early"
 	}
 	message = strings.NewReplacer(
 		"cannot use nil as argument (type nil)", "cannot use nil",
-		"interface {}", "any value",
+		"interface {}", "any value", "int64", "a whole number", "string", "text",
 	).Replace(message)
-	c.add(p.node.ProblemAt(p.offset+from, 1, code, message, hint))
+	c.add(p.node.ProblemAt(p.offset+from, width, code, strings.TrimSpace(message), hint))
+}
+
+var (
+	noField    = regexp.MustCompile(`^(?:unknown field (\S+)|type \S+ has no (?:field|method) (\S+))$`)
+	unexpected = regexp.MustCompile(`^unexpected token \w+\((.*)\)$`)
+)
+
+// decidedByExact says that the types of an operation do not suit expr-lang; exact
+// has rules of its own.
+func decidedByExact(err error) bool {
+	return strings.Contains(err.Error(), "invalid operation: ") || strings.Contains(err.Error(), " in array")
 }
 
 var quoted = regexp.MustCompile(`'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"`)
@@ -407,6 +441,9 @@ func (c *compiler) fieldsNear(p *program) []string {
 	var out []string
 	collect := func(t reflect.Type) {
 		out = append(out, fieldNames(t)...)
+	}
+	if c.told != nil {
+		out = append(out, c.told.names...)
 	}
 	collect(reflect.TypeFor[RunInfo]())
 	for _, t := range c.names.steps {

@@ -17,6 +17,12 @@ var (
 	ErrInterrupted = errors.New("interrupted")
 )
 
+// StartError is why a run did not begin: nothing is on record.
+type StartError struct{ Err error }
+
+func (e *StartError) Error() string { return e.Err.Error() }
+func (e *StartError) Unwrap() error { return e.Err }
+
 // TimeoutError is why a step's context ended: its own `timeout`.
 type TimeoutError struct{ After string }
 
@@ -33,10 +39,14 @@ type Failed struct {
 }
 
 func (f *Failed) Error() string {
-	if f.Err != nil {
+	switch {
+	case f.Err == nil:
+		return f.Message
+	case f.Message == "":
+		return f.Err.Error()
+	default:
 		return f.Message + ": " + f.Err.Error()
 	}
-	return f.Message
 }
 
 func (f *Failed) Unwrap() error { return f.Err }
@@ -62,14 +72,14 @@ func failureOf(s *step, err error) *event.Failure {
 	var failed *Failed
 	if errors.As(err, &failed) {
 		f.Hint, f.Operands, f.Notes = failed.Hint, failed.Operands, failed.Notes
-		f.Message = failed.Message
-		if failed.Err != nil {
-			f.Message += ": " + failed.Err.Error()
-		}
+		f.Message = failed.Error()
 	}
 	var fault *Fault
 	if errors.As(err, &fault) {
-		f.Place, f.Excerpt, f.Operands = &fault.Place, fault.Excerpt, fault.Operands
+		f.Place, f.Excerpt = &fault.Place, fault.Excerpt
+		if f.Operands == nil {
+			f.Operands = fault.Operands
+		}
 	}
 	var pg *postgres.Error
 	if errors.As(err, &pg) {
@@ -93,7 +103,7 @@ func failureOf(s *step, err error) *event.Failure {
 		f.Message = "the connection was lost while the statement ran, so it is not known whether it happened: " + rootMessage(lost)
 	}
 	var timeout *TimeoutError
-	if errors.As(err, &timeout) {
+	if errors.As(err, &timeout) && failed == nil {
 		f.Message = timeout.Error()
 	}
 	if f.Excerpt == "" && f.Statement == "" && s != nil && fault == nil {

@@ -2,14 +2,21 @@ package engine
 
 import (
 	"fmt"
+	"maps"
+	"math"
 	"math/rand/v2"
 	"reflect"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/vm/runtime"
+	"github.com/shopspring/decimal"
 )
 
-// The language's own functions beside those of expr-lang; docs/expressions.md
+// The language's own functions beside those of expr-lang; docs/language.md
 // describes them.
 //
 //	compare(after, before)  how the queries of two benchmarks differ
@@ -25,7 +32,11 @@ const (
 	fnOrder    = "__order"
 	fnCompute  = "__compute"
 	fnContains = "__contains"
+	fnField    = "__field"
 )
+
+// compareMethod is what a result has that compare() can take.
+const compareMethod = "CompareWith"
 
 func isFunction(name string) bool {
 	switch name {
@@ -45,7 +56,7 @@ type inSQL struct {
 // ident and raw exist only where sql is set.
 func functions(sql bool) []expr.Option {
 	options := []expr.Option{
-		expr.Function(fnRandom, random, new(func(int, int) int)),
+		expr.Function(fnRandom, random, new(func(int64, int64) int64)),
 		expr.Function(fnCompare, func(...any) (any, error) {
 			return nil, fmt.Errorf("compare wants two results of benchmark")
 		}, new(func(any, any) any)),
@@ -53,7 +64,8 @@ func functions(sql bool) []expr.Option {
 		expr.Function(fnOrder, func(p ...any) (any, error) { return ordering(p[0].(string), p[1], p[2]) }, new(func(string, any, any) bool)),
 		expr.Function(fnCompute, func(p ...any) (any, error) { return compute(p[0].(string), p[1], p[2]) }, new(func(string, any, any) any)),
 		expr.Function(fnContains, func(p ...any) (any, error) { return contains(p[0], p[1]) }, new(func(any, any) bool)),
-		expr.Patch(exact{}),
+		expr.Function(fnField, func(p ...any) (any, error) { return fieldOf(p[0], p[1].(string)) }, new(func(any, string) any)),
+		expr.Patch(comparison{}),
 	}
 	if sql {
 		options = append(
@@ -66,11 +78,17 @@ func functions(sql bool) []expr.Option {
 }
 
 func random(p ...any) (any, error) {
-	low, high := p[0].(int), p[1].(int)
-	if high < low {
+	low, _, _, lowKind := number(p[0])
+	high, _, _, highKind := number(p[1])
+	switch {
+	case lowKind != 'i' || highKind != 'i':
+		return nil, fmt.Errorf("random wants two whole numbers, these are %s and %s", typeName(p[0]), typeName(p[1]))
+	case high < low:
 		return nil, fmt.Errorf("random(%d, %d): the second bound is below the first", low, high)
+	case high-low < 0 || high-low == math.MaxInt64:
+		return nil, fmt.Errorf("random(%d, %d): the bounds are too far apart", low, high)
 	}
-	return low + rand.IntN(high-low+1), nil //nolint:gosec // draws test data, keeps no secret
+	return low + rand.Int64N(high-low+1), nil //nolint:gosec // draws test data, keeps no secret
 }
 
 func textInSQL(v any, ident bool) (any, error) {
@@ -105,30 +123,137 @@ func ordering(op string, a, b any) (bool, error) {
 //
 // Note: operator overloading (expr.Operator) acts only where both types are
 // known at load, which results of queries are not.
-type exact struct{}
+type exact struct {
+	found *[]mismatch
+}
 
-func (exact) Visit(node *ast.Node) {
+// mismatch is an operation that can be known to fail before it runs.
+type mismatch struct {
+	at, width int // in characters of the expression
+	message   string
+}
+
+func (e exact) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.BinaryNode:
+		if message := incompatible(n); message != "" {
+			*e.found = append(*e.found, mismatch{n.Location().From, len(n.Operator), message})
+		}
 		visitBinary(node, n)
-	case *ast.CallNode:
-		// compare(a, b) becomes a.CompareWith(b), whose type the checker knows.
-		if callee, ok := n.Callee.(*ast.IdentifierNode); ok && callee.Value == fnCompare && len(n.Arguments) == 2 {
-			ast.Patch(node, &ast.CallNode{
-				Callee:    &ast.MemberNode{Node: n.Arguments[0], Property: &ast.StringNode{Value: "CompareWith"}},
-				Arguments: n.Arguments[1:],
-			})
+	case *ast.MemberNode:
+		if _, named := n.Property.(*ast.StringNode); named && !n.Optional && !n.Method && ofData(n.Node) {
+			ast.Patch(node, &ast.CallNode{Callee: &ast.IdentifierNode{Value: fnField}, Arguments: []ast.Node{n.Node, n.Property}})
 		}
 	}
+}
+
+// ofData says that a node is a row, a JSON document or the like, whose names are
+// known only when it runs.
+func ofData(n ast.Node) bool {
+	if id, ok := n.(*ast.IdentifierNode); ok && id.Value == "env" {
+		return false // a variable that is not set is nil
+	}
+	nature := n.Nature()
+	if nature.TypeData != nil && nature.Fields != nil {
+		return false
+	}
+	t := n.Type()
+	return t == nil || t.Kind() == reflect.Interface || t.Kind() == reflect.Map
+}
+
+// fieldOf is a.name. A name that is not there is an error: it would pass for NULL.
+func fieldOf(a any, name string) (v any, err error) {
+	switch x := a.(type) {
+	case nil:
+		return nil, fmt.Errorf("nothing (NULL) has no %q", name)
+	case Row:
+		if v, ok := x[name]; ok {
+			return v, nil
+		}
+		return nil, fmt.Errorf("the row has no column %q; it has: %s", name, strings.Join(slices.Sorted(maps.Keys(x)), ", "))
+	case map[string]any:
+		if v, ok := x[name]; ok {
+			return v, nil
+		}
+		return nil, fmt.Errorf("there is no %q here; there are: %s; ?. makes it nil", name, strings.Join(slices.Sorted(maps.Keys(x)), ", "))
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%s (%s) has no %q", typeName(a), shown(a), name)
+		}
+	}()
+	return runtime.Fetch(a, name), nil
+}
+
+// comparison makes compare(a, b) a.CompareWith(b), whose type the checker knows.
+type comparison struct{}
+
+func (comparison) Visit(node *ast.Node) {
+	n, ok := (*node).(*ast.CallNode)
+	if !ok || len(n.Arguments) != 2 {
+		return
+	}
+	if callee, ok := n.Callee.(*ast.IdentifierNode); ok && callee.Value == fnCompare {
+		ast.Patch(node, &ast.CallNode{
+			Callee:    &ast.MemberNode{Node: n.Arguments[0], Property: &ast.StringNode{Value: compareMethod}},
+			Arguments: n.Arguments[1:],
+		})
+	}
+}
+
+// incompatible says why two operands whose types are known do not go together,
+// or "".
+func incompatible(n *ast.BinaryNode) string {
+	if by, whole := n.Right.(*ast.IntegerNode); whole && by.Value == 0 && (n.Operator == "/" || n.Operator == "%") {
+		return "cannot divide by 0"
+	}
+	a, b := n.Left.Type(), n.Right.Type()
+	left, right := family(a), family(b)
+	if left == 0 || right == 0 || left == right {
+		return ""
+	}
+	switch n.Operator {
+	case "==", "!=", "<", "<=", ">", ">=":
+		return fmt.Sprintf("cannot compare %s with %s", kindName(a), kindName(b))
+	case "+", "-", "*", "/", "%":
+		if left != 't' && right != 't' { // times and durations go together in several ways
+			return fmt.Sprintf("cannot compute %s %s %s", kindName(a), n.Operator, kindName(b))
+		}
+	}
+	return ""
+}
+
+// family groups the types whose values compare with each other; 0 is a type
+// that says nothing before it runs.
+func family(t reflect.Type) byte {
+	switch {
+	case t == nil:
+		return 0
+	case t == typeDuration || t == reflect.TypeFor[time.Time]():
+		return 't'
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		return 'b'
+	case reflect.String:
+		return 's'
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Float32, reflect.Float64:
+		return 'n'
+	case reflect.Slice:
+		return 'l'
+	}
+	return 0
 }
 
 func visitBinary(node *ast.Node, n *ast.BinaryNode) {
 	call := func(name string, args ...ast.Node) ast.Node {
 		return &ast.CallNode{Callee: &ast.IdentifierNode{Value: name}, Arguments: args}
 	}
-	if constant(n.Left) && constant(n.Right) {
-		return
+	if constant(n.Left) && constant(n.Right) && !(isNumber(n.Left) && isNumber(n.Right)) {
+		return // the checker has compared the types
 	}
+	n.Left, n.Right = exactLiteral(n.Left), exactLiteral(n.Right)
 	switch n.Operator {
 	case "==":
 		ast.Patch(node, call(fnEqual, n.Left, n.Right))
@@ -149,6 +274,23 @@ func constant(n ast.Node) bool {
 		return true
 	}
 	return false
+}
+
+func isNumber(n ast.Node) bool {
+	switch n.(type) {
+	case *ast.IntegerNode, *ast.FloatNode:
+		return true
+	}
+	return false
+}
+
+// exactLiteral reads a number with a fraction as it is written: 2.20 is no float
+// that is near it.
+func exactLiteral(n ast.Node) ast.Node {
+	if f, ok := n.(*ast.FloatNode); ok {
+		ast.Patch(&n, &ast.ConstantNode{Value: decimal.NewFromFloat(f.Value)})
+	}
+	return n
 }
 
 // contains is `a in b`, with the equality of equal.

@@ -1,10 +1,13 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/expr-lang/expr/builtin"
 	"github.com/expr-lang/expr/types"
@@ -30,9 +33,15 @@ type known struct {
 // reserved names belong to the language wherever they are not in use.
 var reserved = []string{"steps", "env", "run", "rows", "row", "value", "probes", "load", "failure"}
 
+// keywords are what an expression reads as anything but a name.
+var keywords = []string{
+	"true", "false", "nil", "and", "or", "not", "in", "let", "if", "else",
+	"contains", "matches", "startsWith", "endsWith",
+}
+
 func newNames() *names {
 	n := &names{known: map[string]known{}, steps: map[string]reflect.Type{}}
-	n.known["run"] = known{typ: types.TypeOf(RunInfo{}), what: "the run"}
+	n.known["run"] = known{typ: goType(reflect.TypeFor[RunInfo]()), what: "the run"}
 	return n
 }
 
@@ -44,6 +53,8 @@ func (n *names) add(node *syntax.Node, typ types.Type, what string) syntax.Probl
 		n.known[name] = known{typ: typ, what: what, pos: node.Pos}
 	}
 	switch {
+	case slices.Contains(keywords, name) || strings.HasPrefix(name, "__"):
+		return syntax.Problems{node.Problem("name/reserved", fmt.Sprintf("%q is a word of expressions", name), "choose another name")}
 	case slices.Contains(reserved, name):
 		return syntax.Problems{node.Problem("name/reserved", fmt.Sprintf("%q is a name of the language", name), "choose another name")}
 	case slices.Contains(builtin.Names, name) || isFunction(name):
@@ -86,12 +97,56 @@ func staticType(v any) types.Type {
 			m[k] = staticType(e)
 		}
 		return m
+	case types.Type:
+		return x
 	default:
-		return types.TypeOf(v)
+		return goType(reflect.TypeOf(v))
 	}
 }
 
-// resultType is the static type of a step's result.
-func resultType(t reflect.Type) types.Type {
+// goType tells an expression what a Go type has. A struct is declared by its
+// fields, as a strict mapping: expr-lang v1.17.8 crashes on the fields of a
+// struct that stands in a types.Map, and does not check them behind a pointer.
+func goType(t reflect.Type) types.Type {
+	switch t.Kind() {
+	case reflect.Interface:
+		return types.Any
+	case reflect.Pointer:
+		return goType(t.Elem())
+	case reflect.Slice:
+		if isRecord(t.Elem()) {
+			return types.Array(goType(t.Elem()))
+		}
+	case reflect.Map:
+		if isRecord(t.Elem()) {
+			return types.Map{types.Extra: goType(t.Elem())}
+		}
+	case reflect.Struct:
+		if isRecord(t) {
+			return recordType(t)
+		}
+	}
 	return types.TypeOf(reflect.Zero(t).Interface())
+}
+
+// isRecord says that a struct is made of fields and is not one value, as times
+// and numbers are.
+func isRecord(t reflect.Type) bool {
+	return t.Kind() == reflect.Struct && t != reflect.TypeFor[time.Time]() && t != typeDecimal
+}
+
+func recordType(t reflect.Type) types.Type {
+	m := types.Map{}
+	for i := range t.NumField() {
+		if f := t.Field(i); f.IsExported() {
+			m[cmp.Or(f.Tag.Get("expr"), f.Name)] = goType(f.Type)
+		}
+	}
+	if compare, ok := t.MethodByName(compareMethod); ok {
+		// The parameter is any: the declared mapping of the other result is not its
+		// Go type.
+		fn := reflect.FuncOf([]reflect.Type{reflect.TypeFor[any]()}, []reflect.Type{compare.Type.Out(0)}, false)
+		m[compareMethod] = types.TypeOf(reflect.Zero(fn).Interface())
+	}
+	return m
 }

@@ -3,9 +3,8 @@ package engine
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
-	"io"
 	"reflect"
+	"strconv"
 	"time"
 
 	"runbook/engine/syntax"
@@ -22,9 +21,11 @@ type Plan struct {
 	Secrets   []string // names of variables and of environment variables
 	vars      []variable
 	conns     []connection
+	index     map[string]*step // all steps, those inside others too, by path
 	steps     []*step
 	overrides map[string]any
-	count     int // steps, groups not counted
+	count     int                            // steps, groups not counted
+	again     func(*columns) syntax.Problems // checks it once more, with what a server has told
 }
 
 // variable is an entry of vars.
@@ -38,7 +39,8 @@ type variable struct {
 // connection is an entry of connections.
 type connection struct {
 	name string
-	dsn  *bound // nil: the target
+	node *syntax.Node // of the dsn
+	dsn  *bound       // nil: the target
 }
 
 // step is one checked step. Exactly one of action and group is set.
@@ -60,7 +62,7 @@ type step struct {
 	settings     []setting
 	connection   string
 	register     *syntax.Register
-	allowFailure bool
+	allowFailure bound // bool
 
 	action *Action
 	args   bound
@@ -78,14 +80,22 @@ type repeat struct {
 	limit bound // time.Duration
 }
 
+// retry is how a failed step is tried again; limits makes its bounds.
 type retry struct {
-	attempts int           // 0: no bound
-	delay    time.Duration // before the second attempt
-	backoff  float64       // each further delay is this many times longer
-	maxDelay time.Duration
-	limit    time.Duration   // 0: no bound
+	attempts bound           // int; 0: no bound
+	delay    bound           // time.Duration before the second attempt
+	backoff  bound           // float64; each further delay is this many times longer
+	maxDelay bound           // time.Duration
+	limit    bound           // time.Duration; 0: no bound
 	on       map[string]bool // SQLSTATEs; nil: any failure whose outcome is known
 }
+
+// What holds where the runbook says nothing: no loop is without a rest.
+const (
+	retryDelay    = 250 * time.Millisecond
+	retryMaxDelay = time.Minute
+	repeatEvery   = time.Second
+)
 
 type setting struct {
 	name  string
@@ -106,21 +116,21 @@ func (p *Plan) Steps() int { return p.count }
 
 // digest identifies what a step says, whatever its layout.
 func digest(n *syntax.Node) string {
-	h := sha256.New()
-	writeNode(h, n)
-	return hex.EncodeToString(h.Sum(nil)[:12])
+	sum := sha256.Sum256(appendNode(nil, n))
+	return hex.EncodeToString(sum[:12])
 }
 
-func writeNode(w io.Writer, n *syntax.Node) {
-	fmt.Fprintf(w, "%d %s %q\n", n.Kind, n.Type, n.Text)
+func appendNode(b []byte, n *syntax.Node) []byte {
+	b = strconv.AppendInt(b, int64(n.Kind), 10)
+	b = append(append(append(b, ' '), n.Type...), ' ')
+	b = append(strconv.AppendQuote(b, n.Text), '\n')
 	for _, item := range n.Items {
-		writeNode(w, item)
+		b = appendNode(b, item)
 	}
 	for _, f := range n.Fields {
-		writeNode(w, f.Key)
-		writeNode(w, f.Value)
+		b = appendNode(appendNode(b, f.Key), f.Value)
 	}
-	io.WriteString(w, ".\n")
+	return append(b, ".\n"...)
 }
 
 func (s *step) markTagged() {

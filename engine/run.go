@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"runbook/engine/event"
+	"runbook/engine/journal"
 	"runbook/engine/postgres"
 )
 
@@ -22,6 +24,15 @@ type Options struct {
 	// Before is a plan that builds the starting point, nil for none. Its records
 	// are enclosed in those of a setup.
 	Before *Plan
+
+	// Past is what an earlier process of the run has left, nil for a run's first.
+	Past *journal.State
+	// Assume answers for steps in doubt, by id or path: true for done.
+	Assume map[string]bool
+
+	// LockWait is how long to wait for another run of this runbook on this
+	// database to end; 0 gives up at once.
+	LockWait time.Duration
 }
 
 // afterwards bounds what may still run once a run was stopped: always, and
@@ -32,35 +43,85 @@ const afterwards = 10 * time.Minute
 // The error can be tested for ErrFailed, ErrNotReady, ErrInDoubt and
 // ErrInterrupted; what led to it is on out already.
 func (p *Plan) Run(ctx context.Context, conns *Connections, out *event.Stream, o Options) error {
-	x := &executor{plan: p, conns: conns, out: out, options: o, info: o.Info, began: time.Now()}
+	x := &executor{plan: p, conns: conns, out: out, options: o, info: o.Info, began: time.Now(), assumed: map[string]bool{}}
 	id, err := conns.identify(ctx)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrNotReady, err)
+		return &StartError{fmt.Errorf("%w: %w", ErrNotReady, err)}
 	}
 	x.info.Engine = id.engine
 	x.scope = newScope(x.info)
 	if err := x.variables(); err != nil {
-		return err
+		return &StartError{err}
+	}
+	secrets := x.secretValues()
+	var setup *executor
+	if o.Before != nil {
+		setup = &executor{plan: o.Before, conns: conns, out: out, info: x.info, began: time.Now(), scope: newScope(x.info)}
+		if err := setup.variables(); err != nil {
+			return &StartError{fmt.Errorf("setup: %w", err)}
+		}
+		secrets = append(secrets, setup.secretValues()...)
+	}
+	out.Hide(event.NewMask(secrets))
+	if !x.info.Sandbox { // no one else knows a sandbox
+		var cancel context.CancelCauseFunc
+		ctx, cancel = context.WithCancelCause(ctx)
+		defer cancel(nil)
+		grace := lockGrace
+		if o.Past != nil {
+			grace = lockGraceResume
+		}
+		lock, err := conns.acquireLock(ctx, p.Name, o.LockWait, grace, cancel)
+		if err != nil {
+			return &StartError{fmt.Errorf("%w: %w", ErrNotReady, err)}
+		}
+		defer func() { _ = lock.release(context.WithoutCancel(ctx)) }() // its session ends either way
+	}
+	if err := x.sameTarget(id); err != nil {
+		return &StartError{err}
 	}
 	if err := x.start(id); err != nil {
-		return err
+		return &StartError{err}
 	}
-	if o.Before != nil {
-		if err := o.Before.setUp(ctx, conns, out, x.info); err != nil {
+	if o.Past != nil {
+		if err := x.takeOver(ctx); err != nil {
 			return x.finish(err)
+		}
+	}
+	if setup != nil {
+		if err := setup.setUp(ctx); err != nil {
+			return x.finish(errors.Join(err, x.notReached(p.steps, frame{}, "the setup did not end well")))
 		}
 	}
 	err = x.steps(ctx, p.steps, frame{})
 	return x.finish(x.settled(ctx, err))
 }
 
+// sameTarget refuses to go on with a run on another database than it began on.
+func (x *executor) sameTarget(id identity) error {
+	past := x.options.Past
+	if past == nil {
+		return nil
+	}
+	was := past.Run
+	if was.SystemID == id.systemID && was.Database == id.database && was.Instance == id.instance {
+		return nil
+	}
+	return fmt.Errorf("%w: run %s began on database %s of system %s%s, this is database %s of system %s%s",
+		ErrNotReady, x.info.ID, was.Database, was.SystemID, named(was.Instance), id.database, id.systemID, named(id.instance))
+}
+
+func named(instance string) string {
+	if instance == "" {
+		return ""
+	}
+	return " (" + instance + ")"
+}
+
 // setUp runs the plan as the setup of another one. Its sessions are closed
 // afterwards: what it set for the database holds only for new ones.
-func (p *Plan) setUp(ctx context.Context, conns *Connections, out *event.Stream, info RunInfo) error {
-	x := &executor{plan: p, conns: conns, out: out, info: info, began: time.Now(), scope: newScope(info)}
-	if err := x.variables(); err != nil {
-		return err
-	}
+func (x *executor) setUp(ctx context.Context) error {
+	p := x.plan
 	if err := x.emit(event.SetupStarted{Runbook: p.Name, File: p.File}); err != nil {
 		return err
 	}
@@ -71,7 +132,7 @@ func (p *Plan) setUp(ctx context.Context, conns *Connections, out *event.Stream,
 	}
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
-	return errors.Join(err, conns.Close(closing))
+	return errors.Join(err, x.conns.Close(closing))
 }
 
 // HasStep says whether a step that a run could begin with has the id.
@@ -90,6 +151,7 @@ type executor struct {
 	left    []any // results of the steps, in order
 	reached bool  // the step of Options.From
 	counts  event.RunFinished
+	assumed map[string]bool // answers of Options.Assume that were asked for
 }
 
 func (x *executor) emit(e event.Event) error { return x.out.Emit(e) }
@@ -105,7 +167,9 @@ func (x *executor) variables() error {
 		value, given := x.plan.overrides[name]
 		if !given {
 			var err error
-			if value, err = source.eval(x.scope); err != nil {
+			if value, err = source.eval(x.scope); waitsFor(err) != nil {
+				continue // a plan does without
+			} else if err != nil {
 				return fmt.Errorf("variable %s: %w", name, err)
 			}
 		}
@@ -116,12 +180,14 @@ func (x *executor) variables() error {
 			continue
 		}
 		v, err := k.dsn.get(x.scope)
-		if err != nil {
+		if waitsFor(err) != nil {
+			continue
+		} else if err != nil {
 			return fmt.Errorf("connection %s: %w", k.name, err)
 		}
 		target, err := postgres.ParseTarget(v.String())
 		if err != nil {
-			return fmt.Errorf("connection %s: %w", k.name, err)
+			return faultAt(k.node, 0, fmt.Sprintf("connection %s: %s", k.name, err))
 		}
 		x.conns.where[k.name] = target
 	}
@@ -141,7 +207,7 @@ func (x *executor) start(id identity) error {
 		Version: event.Version, Run: x.info.ID, Runbook: x.plan.Name, File: x.plan.File, Digest: x.plan.Digest,
 		Target: x.conns.target.String(), Database: id.database, SystemID: id.systemID, Instance: id.instance,
 		Server: id.server, Engine: id.engine, EngineLabel: id.label, Sandbox: x.info.Sandbox,
-		Vars: vars, Steps: x.plan.count,
+		Vars: vars, Steps: x.plan.count, Tags: x.options.Tags, From: x.options.From, Resumed: x.options.Past != nil,
 	})
 }
 
@@ -199,10 +265,10 @@ func outcome(err error) (event.Status, error) {
 	switch {
 	case err == nil:
 		return event.Done, nil
+	case lost(err), errors.Is(err, ErrInDoubt):
+		return event.Unknown, ErrInDoubt
 	case errors.Is(err, ErrInterrupted):
 		return event.Interrupted, ErrInterrupted
-	case lost(err):
-		return event.Unknown, ErrInDoubt
 	case errors.Is(err, ErrNotReady):
 		return event.Failed, ErrNotReady
 	default:
@@ -211,7 +277,10 @@ func outcome(err error) (event.Status, error) {
 }
 
 // toldError is a failure that is on record already.
-type toldError struct{ err error }
+type toldError struct {
+	err  error
+	step string // its id, or where it stands
+}
 
 func (e *toldError) Error() string { return e.err.Error() }
 func (e *toldError) Unwrap() error { return e.err }
@@ -220,6 +289,7 @@ func (e *toldError) Unwrap() error { return e.err }
 type frame struct {
 	path  string
 	depth int
+	whole bool // all steps run, whatever Options leave out: what is around them runs
 }
 
 // steps runs steps in order. After the first failure the rest is not reached.
@@ -232,13 +302,20 @@ func (x *executor) steps(ctx context.Context, list []*step, f frame) error {
 		if err == nil {
 			continue
 		}
-		for _, rest := range list[i+1:] {
-			x.counts.NotReached++
-			if sinkErr := x.emit(rest.skippedAs(f, event.NotReached, "an earlier step did not end well")); sinkErr != nil {
-				return sinkErr
-			}
+		if sinkErr := x.notReached(list[i+1:], f, "an earlier step did not end well"); sinkErr != nil {
+			return sinkErr
 		}
 		return err
+	}
+	return nil
+}
+
+func (x *executor) notReached(list []*step, f frame, reason string) error {
+	for _, s := range list {
+		x.counts.NotReached += s.size()
+		if err := x.emit(s.skippedAs(f, event.NotReached, reason)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -274,7 +351,7 @@ func (s *step) verb() string {
 
 // step runs a step for each turn of its loop, or once.
 func (x *executor) step(ctx context.Context, s *step, f frame) error {
-	if reason := x.passedOver(s); reason != "" {
+	if reason := x.passedOver(s); reason != "" && !f.whole {
 		return x.skip(s, f, reason)
 	}
 	if s.loop == nil {
@@ -297,8 +374,20 @@ func (x *executor) step(ctx context.Context, s *step, f frame) error {
 	return nil
 }
 
+// size is how many steps a step is, groups not counted.
+func (s *step) size() int {
+	if s.group == nil {
+		return 1
+	}
+	n := 0
+	for _, in := range s.group.steps {
+		n += in.size()
+	}
+	return n
+}
+
 func (x *executor) skip(s *step, f frame, reason string) error {
-	x.counts.Skipped++
+	x.counts.Skipped += s.size()
 	return x.emit(s.skippedAs(f, event.Skipped, reason))
 }
 
@@ -309,13 +398,13 @@ func (x *executor) broken(s *step, f frame, err error) error {
 		Step: f.path + s.key(), Title: s.label, Action: s.verb(), Depth: f.depth,
 		Status: event.Failed, Failure: failureOf(s, err),
 	})
-	return errors.Join(&toldError{err}, sinkErr)
+	return errors.Join(&toldError{err, cmp.Or(s.id(), f.path+s.key())}, sinkErr)
 }
 
 // passedOver says why Options leave the step out, "" when they do not.
 func (x *executor) passedOver(s *step) string {
 	if x.options.From != "" && !x.reached {
-		if s.id() != x.options.From && !hasStep(s.inner(), x.options.From) {
+		if !hasStep([]*step{s}, x.options.From) {
 			return "before --from " + x.options.From
 		}
 		x.reached = s.id() == x.options.From
@@ -342,7 +431,9 @@ func (s *step) inner() []*step {
 }
 
 func hasStep(list []*step, id string) bool {
-	return slices.ContainsFunc(list, func(s *step) bool { return s.id() == id || hasStep(s.inner(), id) })
+	return slices.ContainsFunc(list, func(s *step) bool {
+		return s.id() == id || s.group != nil && hasStep(s.group.steps, id)
+	})
 }
 
 // hasTag says whether the step or one inside has a tag. Steps inside a tagged
@@ -360,6 +451,12 @@ func hasTag(s *step, tags []string) bool {
 }
 
 func (x *executor) results() []any { return slices.Clone(x.left) }
+
+// inTransaction says whether a transaction is open on a connection.
+func (x *executor) inTransaction(connection string) bool {
+	s := x.conns.existing(connection)
+	return s != nil && s.InTransaction()
+}
 
 // rollback ends an open transaction on a connection, even when ctx is over.
 func (x *executor) rollback(ctx context.Context, connection string) error {

@@ -36,6 +36,7 @@ type scope struct {
 	mu    sync.Mutex
 	names map[string]any
 	steps map[string]any
+	ahead *foresight // nil in a run
 }
 
 func newScope(info RunInfo) *scope {

@@ -16,6 +16,9 @@ type SQL struct {
 	Text     string
 	node     *syntax.Node
 	segments []segment
+	open     []string // in a plan: what inserted values wait for
+	vague    bool     // a name or raw text is among those, so the statements are not known
+	raw      bool     // it has ${raw(…)}
 }
 
 // segment says that the text from at on comes from the scalar's text from
@@ -23,6 +26,7 @@ type SQL struct {
 type segment struct {
 	at, offset int
 	inserted   bool
+	shown      string // in a plan: how an unknown value shows, "" for known ones
 }
 
 // Statement is one statement of an SQL text.
@@ -86,6 +90,10 @@ func (c *compiler) sqlTemplate(n *syntax.Node) *template {
 	if err != nil {
 		return c.template(n, exprSpec{})
 	}
+	if len(postgres.Split(n.Text)) == 0 {
+		c.add(n.Problem("schema/type", "there is no statement in this SQL, only comments", ""))
+		return nil
+	}
 	t := &template{node: n}
 	zones := insertionZones(pieces)
 	good := true
@@ -142,14 +150,21 @@ func (t *template) renderSQL(s *scope) (SQL, error) {
 	out := SQL{node: t.node}
 	var b strings.Builder
 	for _, p := range t.pieces {
-		out.segments = append(out.segments, segment{b.Len(), p.offset, p.expr != nil})
+		out.segments = append(out.segments, segment{at: b.Len(), offset: p.offset, inserted: p.expr != nil})
 		if p.expr == nil {
 			b.WriteString(p.text)
 			continue
 		}
-		v, err := p.expr.run(s.values(p.expr.uses))
+		v, err := s.eval(p.expr)
+		if names := waitsFor(err); names != nil {
+			b.WriteString(out.leaveOpen(p.expr, names))
+			continue
+		}
 		if err != nil {
 			return SQL{}, err
+		}
+		if special, ok := v.(inSQL); ok && !special.ident {
+			out.raw = true
 		}
 		text, err := sqlText(v)
 		if err != nil {

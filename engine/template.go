@@ -84,7 +84,7 @@ func (t *template) render(s *scope) (string, error) {
 			b.WriteString(p.text)
 			continue
 		}
-		v, err := p.expr.run(s.values(p.expr.uses))
+		v, err := s.eval(p.expr)
 		if err != nil {
 			return "", err
 		}

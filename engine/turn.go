@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,7 +17,7 @@ import (
 
 // items evaluates what for_each goes through.
 func (l *loop) items(s *scope) ([]any, error) {
-	v, err := l.list.run(s.values(l.list.uses))
+	v, err := s.eval(l.list)
 	if err != nil {
 		return nil, err
 	}
@@ -39,10 +40,28 @@ type turn struct {
 	depth int
 	title string
 	began time.Time
+	whole bool // see frame
+
+	before    Before // of a resumed run
+	turnsDone int    // turns of `repeat` that an earlier process has ended
+
+	inside bool // the step began inside a transaction of an earlier step
 }
+
+// undone says that the transaction which an earlier step had opened is over.
+// Its rollback took that step's work too: to try again, to allow the failure or
+// to call it recovered would go on without it.
+func (t *turn) undone() bool { return t.inside && !t.x.inTransaction(t.s.connection) }
 
 // turn runs the step once if its condition holds.
 func (x *executor) turn(ctx context.Context, s *step, f frame, key string) error {
+	t := &turn{x: x, s: s, path: f.path + key, depth: f.depth, title: s.label, began: time.Now(), whole: f.whole}
+	if title, err := s.title.get(x.scope); err == nil {
+		t.title = title.String()
+	}
+	if handled, err := t.resumed(ctx); handled || err != nil {
+		return err
+	}
 	if s.when != nil {
 		holds, err := s.when.condition(x.scope, nil)
 		if err != nil {
@@ -52,16 +71,15 @@ func (x *executor) turn(ctx context.Context, s *step, f frame, key string) error
 			return x.skip(s, f, "when: "+s.when.text)
 		}
 	}
-	t := &turn{x: x, s: s, path: f.path + key, depth: f.depth, title: s.label, began: time.Now()}
-	if title, err := s.title.get(x.scope); err == nil {
-		t.title = title.String()
-	}
 	result, err := t.repeated(ctx)
 	return t.finish(ctx, result, err)
 }
 
 // condition evaluates an expression that must be true or false.
 func (p *program) condition(s *scope, extra map[string]any) (bool, error) {
+	if names := s.waits(p); names != nil {
+		return false, &unknownError{names}
+	}
 	env := s.values(p.uses)
 	if env == nil {
 		env = map[string]any{}
@@ -86,7 +104,7 @@ func (p *program) condition(s *scope, extra map[string]any) (bool, error) {
 func (t *turn) repeated(ctx context.Context) (any, error) {
 	r := t.s.repeat
 	if r == nil {
-		return t.retried(ctx, frame{t.path + "/", t.depth + 1})
+		return t.retried(ctx, frame{t.path + "/", t.depth + 1, t.whole})
 	}
 	every, err := r.every.get(t.x.scope)
 	if err != nil {
@@ -96,8 +114,8 @@ func (t *turn) repeated(ctx context.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i := 1; ; i++ {
-		result, err := t.retried(ctx, frame{fmt.Sprintf("%s#%d/", t.path, i), t.depth + 1})
+	for i := t.turnsDone + 1; ; i++ {
+		result, err := t.retried(ctx, frame{fmt.Sprintf("%s#%d/", t.path, i), t.depth + 1, t.whole})
 		if err != nil {
 			return nil, err
 		}
@@ -145,13 +163,20 @@ func sleep(ctx context.Context, d time.Duration) error {
 func (t *turn) retried(ctx context.Context, inner frame) (any, error) {
 	r := t.s.retry
 	began := time.Now()
+	var bounds limits
+	if r != nil {
+		var err error
+		if bounds, err = r.limits(t.x.scope); err != nil {
+			return nil, err
+		}
+	}
 	for attempt := 1; ; attempt++ {
 		result, err := t.attempt(ctx, inner, attempt)
-		if err == nil || r == nil || ctx.Err() != nil || !r.again(err, attempt) {
+		if err == nil || r == nil || ctx.Err() != nil || t.undone() || !r.again(err) || bounds.attempts > 0 && attempt >= bounds.attempts {
 			return result, err
 		}
-		delay := r.wait(attempt)
-		if r.limit > 0 && time.Since(began)+delay > r.limit {
+		delay := bounds.wait(attempt)
+		if bounds.limit > 0 && time.Since(began)+delay > bounds.limit {
 			return nil, err
 		}
 		t.x.counts.Retried++
@@ -165,27 +190,49 @@ func (t *turn) retried(ctx context.Context, inner frame) (any, error) {
 }
 
 // again says whether a failure is one to try again after.
-func (r *retry) again(err error, attempt int) bool {
-	switch {
-	case lost(err), errors.Is(err, ErrInterrupted):
-		return false
-	case r.attempts > 0 && attempt >= r.attempts:
+func (r *retry) again(err error) bool {
+	if lost(err) || errors.Is(err, ErrInterrupted) {
 		return false
 	}
 	return r.on == nil || r.on[sqlState(err)]
 }
 
+// limits are the bounds of a retry for one execution.
+type limits struct {
+	attempts               int
+	delay, maxDelay, limit time.Duration
+	backoff                float64
+}
+
+func (r *retry) limits(s *scope) (limits, error) {
+	var l limits
+	for _, f := range []struct {
+		from bound
+		to   any
+	}{{r.attempts, &l.attempts}, {r.delay, &l.delay}, {r.maxDelay, &l.maxDelay}, {r.limit, &l.limit}, {r.backoff, &l.backoff}} {
+		v, err := f.from.get(s)
+		if err != nil {
+			return l, err
+		}
+		reflect.ValueOf(f.to).Elem().Set(v)
+	}
+	if l.attempts < 1 && l.limit == 0 {
+		return l, &Failed{Message: fmt.Sprintf("retry: attempts is at least 1, not %d", l.attempts)}
+	}
+	return l, nil
+}
+
 // wait is the delay after an attempt, up to a tenth longer or shorter so that
 // two runs do not stay in step.
-func (r *retry) wait(attempt int) time.Duration {
-	d := float64(r.delay)
+func (l limits) wait(attempt int) time.Duration {
+	d := float64(l.delay)
 	for range attempt - 1 {
-		d *= r.backoff
-		if r.maxDelay > 0 && d > float64(r.maxDelay) {
-			d = float64(r.maxDelay)
+		d *= max(l.backoff, 1)
+		if d > float64(l.maxDelay) {
 			break
 		}
 	}
+	d = min(d, float64(max(l.maxDelay, l.delay)))
 	return time.Duration(d * (0.9 + 0.2*rand.Float64())) //nolint:gosec // spreads load, keeps no secret
 }
 
@@ -203,7 +250,9 @@ func (t *turn) attempt(ctx context.Context, inner frame, attempt int) (any, erro
 	}
 	if attempt > 1 {
 		started.Attempt = attempt
+		t.before = Before{} // a new attempt is all of the step again
 	}
+	started.Continues = len(t.before.Done) > 0
 	if err := x.emit(started); err != nil {
 		return nil, err
 	}
@@ -217,11 +266,12 @@ func (t *turn) attempt(ctx context.Context, inner frame, attempt int) (any, erro
 	defer cancel()
 	restore, err := x.apply(ctx, s)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, x.rollback(ctx, s.connection))
 	}
+	t.inside = x.inTransaction(s.connection)
 	var result any
 	if s.group != nil {
-		err = x.group(ctx, s, inner)
+		err = t.group(ctx, inner)
 	} else {
 		result, err = t.act(ctx, args)
 	}
@@ -270,40 +320,72 @@ func (t *turn) deadline(ctx context.Context) (context.Context, context.CancelFun
 	return ctx, cancel, nil
 }
 
+func (t *turn) env() *Env {
+	return &Env{x: t.x, step: t.s, path: t.path, depth: t.depth, before: t.before}
+}
+
 // act runs the action.
 func (t *turn) act(ctx context.Context, args reflect.Value) (any, error) {
-	env := &Env{x: t.x, step: t.s, path: t.path, depth: t.depth}
+	env := t.env()
 	defer env.closeSides(ctx)
 	return t.s.action.run(ctx, env, args)
 }
 
 // group runs a group's steps, its rescue when one failed, and always in any
 // case.
-func (x *executor) group(ctx context.Context, s *step, f frame) error {
-	g := s.group
+func (t *turn) group(ctx context.Context, f frame) error {
+	x, g := t.x, t.s.group
 	err := x.steps(ctx, g.steps, f)
-	if err != nil && len(g.rescue) > 0 && ctx.Err() == nil {
-		x.scope.set("failure", FailureInfo{Step: s.id(), Message: rootFailure(err), SQLState: sqlState(err)})
-		rescueErr := x.steps(ctx, g.rescue, frame{f.path + "rescue/", f.depth})
-		if rescueErr == nil && g.recovered && !lost(err) {
-			err = nil
-		} else {
-			err = errors.Join(err, rescueErr)
-		}
-		x.scope.unset("failure")
+	after, cancel := sheltered(ctx)
+	defer cancel()
+	if err != nil && len(g.rescue) > 0 && !interrupted(ctx) {
+		err = t.rescue(after, f, err)
 	}
-	if len(g.always) == 0 {
-		return err
-	}
-	if ctx.Err() != nil {
-		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
-		defer cancel()
-		ctx = bounded
-	}
-	return errors.Join(err, x.steps(ctx, g.always, frame{f.path + "always/", f.depth}))
+	return errors.Join(err, x.steps(after, g.always, frame{f.path + "always/", f.depth, true}))
 }
 
-func rootFailure(err error) string { return failureOf(nil, err).Message }
+// rescue runs the steps for a failed group. A failure whose outcome is unknown,
+// or that undid more than the group, stays one.
+func (t *turn) rescue(ctx context.Context, f frame, err error) error {
+	x, g := t.x, t.s.group
+	undone := t.undone()
+	x.scope.set("failure", failureInfo(err))
+	defer x.scope.unset("failure")
+	rescueErr := x.steps(ctx, g.rescue, frame{f.path + "rescue/", f.depth, true})
+	if rescueErr == nil && g.recovered && !lost(err) && !undone {
+		return nil
+	}
+	return errors.Join(err, rescueErr)
+}
+
+// sheltered is a context for what must still run: the end of ctx does not end
+// it, it only begins a deadline.
+func sheltered(ctx context.Context) (context.Context, context.CancelFunc) {
+	out, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	go func() {
+		select {
+		case <-ctx.Done():
+		case <-out.Done():
+			return
+		}
+		select {
+		case <-out.Done():
+		case <-time.After(afterwards):
+			cancel(&TimeoutError{After: afterwards.String()})
+		}
+	}()
+	return out, func() { cancel(nil) }
+}
+
+// failureInfo is what a rescue sees of a failure.
+func failureInfo(err error) FailureInfo {
+	info := FailureInfo{Message: failureOf(nil, err).Message, SQLState: sqlState(err)}
+	var told *toldError
+	if errors.As(err, &told) {
+		info.Step = told.step
+	}
+	return info
+}
 
 // keep puts a result into scope.
 func (t *turn) keep(result any) error {
@@ -346,16 +428,16 @@ func (t *turn) finish(ctx context.Context, result any, err error) error {
 	}
 	switch {
 	case err == nil:
+	case lost(err):
+		e.Status = event.Unknown
 	case errors.Is(err, ErrInterrupted):
 		e.Status = event.Interrupted
 	case interrupted(ctx):
 		e.Status = event.Interrupted
 		err = fmt.Errorf("%w: %w", ErrInterrupted, err)
-	case lost(err):
-		e.Status = event.Unknown
 	default:
 		e.Status = event.Failed
-		e.Allowed = s.allowFailure
+		e.Allowed, err = t.allowed(err)
 	}
 	if err != nil {
 		e.Result = evidence(result)
@@ -369,6 +451,15 @@ func (t *turn) finish(ctx context.Context, result any, err error) error {
 		return nil
 	}
 	return err
+}
+
+// allowed says whether the run goes on after the failure.
+func (t *turn) allowed(failure error) (bool, error) {
+	v, err := t.s.allowFailure.get(t.x.scope)
+	if err != nil {
+		return false, errors.Join(failure, err)
+	}
+	return v.Bool() && !t.undone(), failure
 }
 
 // evidence is what a failed action left behind, if it left anything.
@@ -390,16 +481,20 @@ func (t *turn) tell(e *event.StepFinished, err error) error {
 		return err
 	}
 	e.Failure = failureOf(t.s, err)
-	return &toldError{err}
+	if t.undone() {
+		e.Failure.Notes = append(e.Failure.Notes, "the transaction that an earlier step began was rolled back, and with it what that step did")
+	}
+	return &toldError{err, cmp.Or(t.s.id(), t.path)}
 }
 
 func (t *turn) count(e event.StepFinished) {
 	if t.s.group != nil {
 		return
 	}
-	if e.Status == event.Done {
+	switch e.Status {
+	case event.Done:
 		t.x.counts.Done++
-	} else {
+	case event.Failed:
 		t.x.counts.Failed++
 	}
 }
@@ -425,7 +520,7 @@ func (t *turn) record(e *event.StepFinished, result any) error {
 			return fmt.Errorf("record %s: %w", r.Name.Text, err)
 		}
 		e.Registered = map[string]json.RawMessage{r.Name.Text: value}
-		if _, selects := result.(Selector); selects {
+		if _, selects := result.(Selector); selects && r.Part != syntax.PartRows {
 			e.Summary = r.Name.Text + " = " + shown(v)
 		}
 	}

@@ -72,7 +72,7 @@ func (c *compiler) insertedValue(n *syntax.Node) valueSource {
 	t := c.template(n, exprSpec{})
 	return valueSource{n, func(s *scope) (any, error) {
 		if alone := t.alone(); alone != nil {
-			return alone.run(s.values(alone.uses))
+			return s.eval(alone)
 		}
 		return t.render(s)
 	}}
@@ -155,7 +155,7 @@ func (v variable) parse(text string) (any, error) {
 	}
 	n, problems := syntax.ParseValue(text)
 	if problems != nil {
-		return nil, fmt.Errorf("%q is not valid YAML: %s", text, problems[0].Message)
+		return nil, fmt.Errorf("%q is not valid YAML: %s", text, strings.TrimPrefix(problems[0].Message, "not valid YAML near this line: "))
 	}
 	got := nodeType(n)
 	if v.typ == typeDecimal && n.Type == syntax.Int {
@@ -194,20 +194,40 @@ func constantOf(n *syntax.Node) (any, error) {
 	return scalarValue(n)
 }
 
-// SecretValues are what is to be masked, as far as it is known before the run:
-// each name of `secrets` is a variable or an environment variable.
-func (p *Plan) SecretValues() []string {
+// secretValues are what is to be masked: each name of `secrets` is a variable or
+// an environment variable. A list or a mapping is masked by its values.
+func (x *executor) secretValues() []string {
 	var out []string
-	for _, name := range p.Secrets {
-		if v, ok := p.overrides[name]; ok {
-			out = append(out, asText(v))
-		}
+	for _, name := range x.plan.Secrets {
 		out = append(out, os.Getenv(name))
-		for _, v := range p.vars {
-			if n := v.value.node; v.node.Text == name && n.Kind == syntax.Scalar && !strings.Contains(n.Text, "${") {
-				out = append(out, n.Text)
-			}
+		if slices.Contains(x.plan.varNames(), name) {
+			out = appendTexts(out, x.scope.values([]string{name})[name])
 		}
 	}
+	if x.conns.target != nil { // a plan can do without
+		out = append(out, x.conns.target.Password())
+	}
+	for _, t := range x.conns.where {
+		out = append(out, t.Password())
+	}
 	return out
+}
+
+func appendTexts(out []string, v any) []string {
+	switch v := v.(type) {
+	case nil:
+		return out
+	case []any:
+		for _, e := range v {
+			out = appendTexts(out, e)
+		}
+		return out
+	case map[string]any:
+		for _, e := range v {
+			out = appendTexts(out, e)
+		}
+		return out
+	default:
+		return append(out, asText(v))
+	}
 }

@@ -12,10 +12,15 @@ import (
 func commands(stdout, stderr io.Writer) []*cli.Command {
 	list := []*cli.Command{
 		runCommand(stdout, stderr),
+		resumeCommand(stdout),
+		planCommand(stdout),
 		validateCommand(stdout),
+		newCommand(stdout),
 		actionsCommand(stdout),
 		schemaCommand(stdout),
+		completionCommand(stdout),
 		versionCommand(stdout),
+		completeCommand(stdout),
 	}
 	for _, c := range list {
 		c.OnUsageError = onUsageError // the app's own is not asked for the flags of a command
@@ -29,15 +34,13 @@ func commands(stdout, stderr io.Writer) []*cli.Command {
 // --sandbox` for a real run with a strange second argument.
 func permute(commands []*cli.Command, args []string) []string {
 	i := slices.IndexFunc(commands, func(c *cli.Command) bool { return len(args) > 1 && c.HasName(args[1]) })
-	if i < 0 {
+	if i < 0 || commands[i].SkipFlagParsing {
 		return args
 	}
-	takesValue := map[string]bool{}
+	valued := map[string]bool{}
 	for _, f := range commands[i].Flags {
-		_, isBool := f.(*cli.BoolFlag)
-		_, isGeneric := f.(*cli.GenericFlag) // --sandbox and --sandbox=citus
 		for _, name := range f.Names() {
-			takesValue[name] = !isBool && !isGeneric
+			valued[name] = takesValue(f)
 		}
 	}
 	var options, rest []string
@@ -52,7 +55,7 @@ func permute(commands []*cli.Command, args []string) []string {
 			continue
 		}
 		options = append(options, arg)
-		if takesValue[strings.TrimLeft(arg, "-")] && len(in) > 1 {
+		if valued[strings.TrimLeft(arg, "-")] && len(in) > 1 {
 			in = in[1:]
 			options = append(options, in[0])
 		}

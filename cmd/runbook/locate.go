@@ -74,11 +74,11 @@ func load(b book) (*engine.Plan, error) {
 	rb, problems := syntax.Parse(b.shown, src)
 	sources := map[string]*syntax.Source{b.shown: syntax.NewSource(b.shown, src)}
 	if rb == nil {
-		return nil, &problemsError{problems, sources}
+		return nil, &problemsError{problems: problems, sources: sources}
 	}
 	plan, more := engine.Compile(rb, actions.All(), b.files)
 	if problems = append(problems, more...); len(problems) > 0 {
-		return nil, &problemsError{problems, sources}
+		return nil, &problemsError{problems: problems, sources: sources}
 	}
 	return plan, nil
 }
@@ -100,6 +100,9 @@ func nearFile(name string) string {
 	shipped, err := fs.Glob(runbooks.FS, "*.yaml")
 	if err == nil {
 		candidates = append(candidates, shipped...)
+	}
+	for _, file := range shipped {
+		candidates = append(candidates, strings.TrimSuffix(file, ".yaml"))
 	}
 	if hint := syntax.DidYouMean(name, candidates); hint != "" {
 		return hint

@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
+	"strings"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -71,6 +73,7 @@ func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(f
 type problemsError struct {
 	problems syntax.Problems
 	sources  map[string]*syntax.Source
+	asked    string // the target that was asked too, "" for none
 }
 
 func (e *problemsError) Error() string { return e.problems.Error() }
@@ -98,18 +101,40 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitCode(app.RunContext(ctx, permute(app.Commands, args)), stderr)
 }
 
-func onUsageError(_ *cli.Context, err error, _ bool) error { return &usageError{err.Error()} }
+// onUsageError says in the program's words what the option parser found.
+func onUsageError(c *cli.Context, err error, _ bool) error {
+	message := err.Error()
+	if name, ok := strings.CutPrefix(message, "flag provided but not defined: -"); ok {
+		var names []string
+		for _, f := range c.Command.Flags {
+			names = append(names, f.Names()...)
+		}
+		name = strings.TrimLeft(name, "-")
+		if near := syntax.Nearest(name, names); near != "" {
+			return usagef("there is no option --%s; did you mean --%s?", name, near)
+		}
+		return usagef("there is no option --%s; `runbook %s --help` lists them", name, c.Command.Name)
+	}
+	if name, ok := strings.CutPrefix(message, "flag needs an argument: -"); ok {
+		return usagef("--%s needs a value", strings.TrimLeft(name, "-"))
+	}
+	if m := badValue.FindStringSubmatch(message); m != nil {
+		return usagef("--%s: %s", m[1], m[2])
+	}
+	return &usageError{message}
+}
+
+var badValue = regexp.MustCompile(`^invalid (?:boolean )?value ".*" for (?:flag )?-+([\w-]+): (.*)$`)
 
 func unknownCommand(app *cli.App, name string) error {
 	names := make([]string, 0, len(app.Commands))
 	for _, c := range app.Commands {
 		names = append(names, c.Name)
 	}
-	message := fmt.Sprintf("there is no command %q", name)
 	if hint := syntax.DidYouMean(name, names); hint != "" {
-		message += ", " + hint
+		return usagef("there is no command %q; %s", name, hint)
 	}
-	return usagef("%s; `runbook help` lists them", message)
+	return usagef("there is no command %q; `runbook help` lists them", name)
 }
 
 // exitCode says what went wrong, unless the run has said it already, and how
@@ -122,10 +147,20 @@ func exitCode(err error, stderr io.Writer) int {
 		return exitDone
 	case errors.As(err, &problems):
 		_ = problems.problems.Sort().Print(stderr, problems.sources)
-		fmt.Fprintf(stderr, "\n%s, no connection made\n", counted(len(problems.problems.Sort()), "problem"))
+		where := "no connection made"
+		if problems.asked != "" {
+			where = "checked against " + problems.asked
+		}
+		fmt.Fprintf(stderr, "\n%s, %s\n", counted(len(problems.problems.Sort()), "problem"), where)
 		return exitUsage
 	case errors.As(err, &usage):
 		fmt.Fprintf(stderr, "runbook: %s\n", err)
+		return exitUsage
+	}
+	var start *engine.StartError
+	var fault *engine.Fault
+	if errors.As(err, &start) && errors.As(err, &fault) { // a variable that the environment should have given
+		fmt.Fprintf(stderr, "%s:%d:%d: %s\n%s", fault.Place.File, fault.Place.Line, fault.Place.Col, err, fault.Excerpt)
 		return exitUsage
 	}
 	var told *toldError

@@ -37,6 +37,7 @@ func runCommand(stdout, stderr io.Writer) *cli.Command {
 			&cli.StringSliceFlag{Name: "vars-file", Usage: "set variables from a YAML `FILE`; --var goes before it"},
 			&cli.StringSliceFlag{Name: "tags", Usage: "run only steps with one of these `TAGS`, separated by commas"},
 			&cli.StringFlag{Name: "from", Usage: "begin with the step of this `ID`"},
+			&cli.DurationFlag{Name: "wait-lock", Usage: "how long to wait for another run of the runbook on the same database to end"},
 			&cli.StringFlag{Name: "output", Value: "auto", Usage: "`FORM` of the output: auto, plain or jsonl"},
 			&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "show statements and notices too"},
 			&cli.StringFlag{Name: "dir", Value: ".runbook", Usage: "the `DIR` that journals of runs are kept in"},
@@ -74,16 +75,17 @@ func (f *sandboxFlag) IsBoolFlag() bool { return true }
 
 // runOptions is the checked command line of run.
 type runOptions struct {
-	book    book
-	dsn     string
-	sandbox *sandboxFlag
-	pgBin   string
-	vars    map[string]string
-	tags    []string
-	from    string
-	output  string
-	verbose bool
-	dir     string
+	book     book
+	dsn      string
+	sandbox  *sandboxFlag
+	pgBin    string
+	vars     map[string]string
+	tags     []string
+	from     string
+	lockWait time.Duration
+	output   string
+	verbose  bool
+	dir      string
 }
 
 func runOptionsOf(c *cli.Context) (*runOptions, error) {
@@ -92,19 +94,24 @@ func runOptionsOf(c *cli.Context) (*runOptions, error) {
 	}
 	o := &runOptions{
 		book: locate(c.Args().First()), dsn: c.String("dsn"), sandbox: c.Generic("sandbox").(*sandboxFlag), pgBin: c.String("pg-bin"),
-		from: c.String("from"), output: c.String("output"), verbose: c.Bool("verbose"), dir: c.String("dir"),
+		lockWait: c.Duration("wait-lock"), from: c.String("from"), output: c.String("output"), verbose: c.Bool("verbose"), dir: c.String("dir"),
 	}
 	for _, list := range c.StringSlice("tags") {
 		o.tags = append(o.tags, strings.Split(list, ",")...)
-	}
-	if !slices.Contains([]string{"auto", "plain", "jsonl"}, o.output) {
-		return nil, usagef("--output is auto, plain or jsonl, not %q", o.output)
 	}
 	var err error
 	if o.vars, err = variables(c.StringSlice("vars-file"), c.StringSlice("var")); err != nil {
 		return nil, err
 	}
-	return o, o.target()
+	return o, o.check()
+}
+
+// check looks at what must hold before anything is read.
+func (o *runOptions) check() error {
+	if !slices.Contains([]string{"auto", "plain", "jsonl"}, o.output) {
+		return usagef("--output is auto, plain or jsonl, not %q", o.output)
+	}
+	return o.target()
 }
 
 // target fills in the environment's connection string.
@@ -136,7 +143,7 @@ func variables(files, settings []string) (map[string]string, error) {
 		}
 		given, problems := syntax.ParseMap(name, src)
 		if problems != nil {
-			return nil, &problemsError{problems, map[string]*syntax.Source{name: syntax.NewSource(name, src)}}
+			return nil, &problemsError{problems: problems, sources: map[string]*syntax.Source{name: syntax.NewSource(name, src)}}
 		}
 		maps.Copy(out, given)
 	}
@@ -187,24 +194,21 @@ func (o *runOptions) run(ctx context.Context, stdout, stderr io.Writer) (err err
 		return err
 	}
 	defer func() { err = errors.Join(err, j.Close()) }()
-	out := event.NewStream(event.NewMask(append(plan.SecretValues(), target.Password())), time.Now, j, o.sink(stdout))
+	out := event.NewStream(event.NewMask([]string{target.Password()}), time.Now, j, o.sink(stdout))
 	conns := engine.NewConnections(target, "runbook/"+info.ID)
-	defer func() {
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		_ = conns.Close(closing) // the run is over; the server ends what does not close
-	}()
-	options := engine.Options{Info: info, Tags: o.tags, From: o.from}
+	defer closeQuietly(ctx, conns)
+	options := engine.Options{Info: info, Tags: o.tags, From: o.from, LockWait: o.lockWait}
 	if setup != nil {
 		options.Before = setup
 	}
 	return told(plan.Run(ctx, conns, out, options))
 }
 
-// told marks what the run's own output has shown: all but a target that could
-// not be reached, for which there was no run.
+// told marks what the run's own output has shown: all but a run that did not
+// begin.
 func told(err error) error {
-	if err == nil || errors.Is(err, postgres.ErrConnect) {
+	var start *engine.StartError
+	if err == nil || errors.As(err, &start) {
 		return err
 	}
 	return &toldError{err}

@@ -57,7 +57,10 @@ type RunStarted struct {
 	EngineLabel string                     `json:"engine_label"`       // "Citus 13.2.2", or what the stand-in says of itself
 	Sandbox     bool                       `json:"sandbox"`
 	Vars        map[string]json.RawMessage `json:"vars,omitempty"`
-	Steps       int                        `json:"steps"` // how many the runbook has, groups not counted
+	Tags        []string                   `json:"tags,omitempty"`
+	From        string                     `json:"from,omitempty"`
+	Resumed     bool                       `json:"resumed,omitempty"` // goes on with what earlier records tell
+	Steps       int                        `json:"steps"`             // how many the runbook has, groups not counted
 }
 
 // Version is the format of the records, kept in RunStarted.
@@ -112,6 +115,9 @@ type StepStarted struct {
 	Digest  string `json:"digest"` // of the step's text, so that an edited step is known again
 	Changes bool   `json:"changes"`
 	Attempt int    `json:"attempt,omitempty"` // 2 and up after a retry
+
+	// Continues says that a resumed run goes on with what this step has done.
+	Continues bool `json:"continues,omitempty"`
 }
 
 // StepFinished closes a StepStarted. Result is the action's typed result,
@@ -205,6 +211,16 @@ type StatementFinished struct {
 	SQLState   string   `json:"sqlstate,omitempty"`
 }
 
+// Committing comes before the COMMIT of a transaction that has changed
+// something. XID is its pg_current_xact_id(): should the answer never come,
+// pg_xact_status(XID) tells whether it was committed.
+type Committing struct {
+	Step       Step   `json:"step"`
+	Connection string `json:"connection"`
+	PID        uint32 `json:"pid"`
+	XID        string `json:"xid"`
+}
+
 // Notice is a NOTICE, WARNING or LOG message of the server.
 type Notice struct {
 	Step       Step   `json:"step"`
@@ -263,6 +279,14 @@ type Conflict struct {
 	Mode          string   `json:"mode,omitempty"`
 	WaitEvent     string   `json:"wait_event"`
 	Waiting       Duration `json:"waiting"`
+}
+
+// Shown are rows that a step was asked to show, as psql would write the values.
+type Shown struct {
+	Step    Step       `json:"step"`
+	Columns []string   `json:"columns"`
+	Rows    [][]string `json:"rows"`
+	More    int64      `json:"more,omitempty"` // rows beyond these
 }
 
 // Measured is a benchmark's stage, with the earlier stages of the same queries
@@ -330,11 +354,13 @@ func (StepRetrying) event()      {}
 func (StepRepeating) event()     {}
 func (StatementStarted) event()  {}
 func (StatementFinished) event() {}
+func (Committing) event()        {}
 func (Notice) event()            {}
 func (Progress) event()          {}
 func (Instruction) event()       {}
 func (Sighting) event()          {}
 func (WindowClosed) event()      {}
+func (Shown) event()             {}
 func (Measured) event()          {}
 func (ObligationOpened) event()  {}
 func (ObligationClosed) event()  {}

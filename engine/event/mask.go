@@ -68,6 +68,15 @@ func (m *Mask) Event(e Event) Event {
 	return m.value(v).Interface().(Event)
 }
 
+// Masked returns v with the secrets in all its strings hidden; its structs have
+// exported fields only.
+func Masked[T any](m *Mask, v T) T {
+	if m == nil {
+		return v
+	}
+	return m.value(reflect.ValueOf(&v).Elem()).Interface().(T)
+}
+
 var rawJSON = reflect.TypeFor[json.RawMessage]()
 
 // value returns v with its strings masked, copying what it changes.

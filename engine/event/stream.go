@@ -31,6 +31,14 @@ func (s *Stream) Continue(seq int) {
 	s.seq = seq
 }
 
+// Hide replaces the mask. Secrets that only the run itself can tell are known
+// before its first record.
+func (s *Stream) Hide(mask *Mask) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mask = mask
+}
+
 // Emit records e. It returns the first error any sink ever gave, so that the
 // caller stops before it does what the record announced.
 func (s *Stream) Emit(e Event) error {

@@ -19,6 +19,7 @@ func (c changing) durable(e event.Event) bool {
 	switch e := e.(type) {
 	case event.RunStarted, event.RunFinished,
 		event.StatementStarted, // emitted for changing statements only
+		event.Committing,
 		event.ObligationOpened, event.ObligationClosed:
 		return true
 	case event.StepStarted:

@@ -309,11 +309,17 @@ func TestRuns(t *testing.T) {
 
 func TestNewID(t *testing.T) {
 	at := time.Date(2026, 1, 2, 16, 4, 5, 0, time.FixedZone("CET", 3600))
-	if id := NewID(at, strings.NewReader("\x13\x03\x0f\x09")); id != "20260102-150405-k3f9" {
+	if id := NewID(at, strings.NewReader("\x0f\x09")); id != "20260102-150405-00f9" {
 		t.Errorf("id %s", id)
 	}
 	if id := NewID(at, strings.NewReader("")); id != "20260102-150405-0000" {
 		t.Errorf("id without rand %s", id)
+	}
+	if later := NewID(at.Add(time.Millisecond), strings.NewReader("\x00\x00")); later <= NewID(at, strings.NewReader("\xff\xff")) {
+		t.Errorf("a millisecond later: %s sorts before its elder", later)
+	}
+	if late := NewID(at.Add(time.Second-1), strings.NewReader("")); late != "20260102-150405-zz00" {
+		t.Errorf("at the end of the second: %s", late)
 	}
 	if later := NewID(at.Add(time.Second), strings.NewReader("\x00\x00\x00\x00")); later <= NewID(at, strings.NewReader("\xff\xff\xff\xff")) {
 		t.Errorf("%s does not sort after the second before", later)

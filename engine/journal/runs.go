@@ -48,14 +48,16 @@ func Runs(dir string) ([]string, error) {
 const letters = "0123456789abcdefghjkmnpqrstvwxyz"
 
 // NewID makes a run id like 20260102-150405-k3f9: the second in UTC, so that
-// ids sort by age whatever the clock's zone, and 20 bits of rand against runs
-// of the same second. Create refuses an id that is taken.
+// ids sort by age whatever the clock's zone, two digits for the part of the
+// second, so that runs of one second do too, and two of rand against runs of
+// the same moment. Create refuses an id that is taken.
 func NewID(now time.Time, rand io.Reader) string {
-	var b [4]byte
+	var b [2]byte
 	// What can't be read stays zero: an id is still made, and still checked.
 	_, _ = io.ReadFull(rand, b[:])
-	for i := range b {
-		b[i] = letters[int(b[i])%len(letters)]
-	}
-	return now.UTC().Format("20060102-150405-") + string(b[:])
+	moment := int(int64(now.Nanosecond()) * int64(len(letters)*len(letters)) / int64(time.Second))
+	return now.UTC().Format("20060102-150405-") + string([]byte{
+		letters[moment/len(letters)], letters[moment%len(letters)],
+		letters[int(b[0])%len(letters)], letters[int(b[1])%len(letters)],
+	})
 }

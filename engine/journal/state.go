@@ -28,6 +28,12 @@ type State struct {
 
 	steps []*Step // in the order of their first mention
 	index map[event.Step]*Step
+	open  map[string]*transaction // by connection
+}
+
+// transaction is one that a connection has open.
+type transaction struct {
+	committing *event.Committing // its COMMIT was announced and not answered
 }
 
 // Fold is the State after records.
@@ -74,6 +80,7 @@ func (s *State) fold(now time.Time, e event.Event) bool {
 			s.Resumed++
 		}
 		s.Run, s.End, s.InSetup = &e, nil, false
+		s.Abandon()
 		return true
 	case event.RunFinished:
 		s.End = &e
@@ -98,21 +105,30 @@ func (s *State) fold(now time.Time, e event.Event) bool {
 		s.at(e.Step).start(e)
 	case event.StepFinished:
 		s.at(e.Step).Finished = &e
+		if e.Status == event.Failed || e.Status == event.Interrupted {
+			s.undo(e.Step, e.Failure)
+		}
 	case event.StepSkipped:
 		s.at(e.Step).skip(e)
 	case event.StepRetrying:
+		s.undo(e.Step, e.Failure)
 		s.forget(e.Step)
 		s.at(e.Step).retry(e)
 	case event.StepRepeating:
 		s.forget(e.Step)
 		s.at(e.Step).repeat(e)
 	case event.StatementStarted:
-		s.at(e.Step).sent(e)
+		s.at(e.Step).sent(e, s.open[e.Connection] != nil)
 	case event.StatementFinished:
 		if step := s.Step(e.Step); step != nil {
 			step.answered(e)
 		}
-	case event.Notice, event.Progress, event.Instruction, event.Sighting, event.WindowClosed, event.Measured, event.Warning:
+		s.transact(e)
+	case event.Committing:
+		if t := s.open[e.Connection]; t != nil {
+			t.committing = &e
+		}
+	case event.Notice, event.Progress, event.Instruction, event.Sighting, event.WindowClosed, event.Shown, event.Measured, event.Warning:
 		// They tell of the run and change nothing about where it stands.
 	default:
 		return false

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"runbook/engine/event"
@@ -22,7 +23,25 @@ type Step struct {
 	Sent       int
 	Unanswered []event.StatementStarted
 
-	between bool // attempts or turns: the last one ended and its end is known
+	// Done are the changing statements of the latest attempt that are known to
+	// have happened, in their order.
+	Done []string
+
+	pending []pending // sent inside a transaction that has not ended
+	between bool      // attempts or turns: the last one ended and its end is known
+}
+
+// pending is a changing statement inside an open transaction.
+type pending struct {
+	event.StatementStarted
+	connection string
+	answered   bool
+}
+
+// IsDone says that the step finished well and that no end of a transaction can
+// undo it any more.
+func (s *Step) IsDone() bool {
+	return s.Status() == event.Done && s.Finished != nil && len(s.pending) == 0
 }
 
 // Status is how the step ended; empty where it has not, or not started.
@@ -80,7 +99,7 @@ func (s *Step) InDoubt() bool {
 	case s.Finished == nil:
 		return s.Started.Changes || len(s.Unanswered) > 0
 	case s.Finished.Status == event.Done:
-		return false
+		return false // a transaction around it is the doubt of its COMMIT
 	default:
 		f := s.Finished.Failure
 		return s.Finished.Status == event.Unknown || f != nil && f.Unknown || len(s.Unanswered) > 0
@@ -88,7 +107,11 @@ func (s *Step) InDoubt() bool {
 }
 
 func (s *Step) start(e event.StepStarted) {
+	before := *s
 	*s = Step{Path: s.Path, Started: &e, Turns: s.Turns}
+	if e.Continues {
+		s.Done = before.Done
+	}
 }
 
 // skip keeps what a done step left, which a resumed run passes over, and keeps
@@ -110,9 +133,13 @@ func (s *Step) repeat(e event.StepRepeating) {
 	s.Finished = nil
 }
 
-func (s *Step) sent(e event.StatementStarted) {
+func (s *Step) sent(e event.StatementStarted, inside bool) {
 	s.between = false
 	s.Sent++
+	if inside {
+		s.pending = append(s.pending, pending{StatementStarted: e, connection: e.Connection})
+		return
+	}
 	s.Unanswered = append(s.Unanswered, e)
 }
 
@@ -122,11 +149,41 @@ func (s *Step) answered(e event.StatementFinished) {
 	if e.Error != "" && e.SQLState == "" {
 		return
 	}
-	for i, u := range s.Unanswered {
-		if u.Connection == e.Connection && u.PID == e.PID && u.SQL == e.SQL {
-			s.Unanswered = append(s.Unanswered[:i:i], s.Unanswered[i+1:]...)
+	same := func(u event.StatementStarted) bool {
+		return u.Connection == e.Connection && u.PID == e.PID && u.SQL == e.SQL
+	}
+	for i := range s.pending {
+		if p := &s.pending[i]; !p.answered && same(p.StatementStarted) {
+			p.answered = e.Error == ""
 			return
 		}
+	}
+	if i := slices.IndexFunc(s.Unanswered, same); i >= 0 {
+		s.Unanswered = slices.Delete(slices.Clone(s.Unanswered), i, i+1)
+		if e.Error == "" {
+			s.Done = append(s.Done, e.SQL)
+		}
+	}
+}
+
+// settle ends the step's part in the transaction of a connection.
+func (s *Step) settle(connection string, committed bool) {
+	var rest []pending
+	undone := false
+	for _, p := range s.pending {
+		switch {
+		case p.connection != connection:
+			rest = append(rest, p)
+		case committed && p.answered:
+			s.Done = append(s.Done, p.SQL)
+		default:
+			undone = true
+		}
+	}
+	s.pending = rest
+	if undone && !committed && s.Status() == event.Done {
+		s.Finished = nil // what it did went with the transaction
+		s.between = true
 	}
 }
 

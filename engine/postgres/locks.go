@@ -205,7 +205,7 @@ func (p *lockParser) alterTable(table string) []Lock {
 	mode := LockMode("")
 	for _, command := range p.commands() {
 		m, other := command.tableMode()
-		mode = stronger(mode, m)
+		mode = Stronger(mode, m)
 		others = append(others, other...)
 	}
 	if mode == "" {
@@ -216,7 +216,8 @@ func (p *lockParser) alterTable(table string) []Lock {
 
 var lockOrder = []LockMode{"", RowShare, RowExclusive, ShareUpdateExclusive, Share, ShareRowExclusive, Exclusive, AccessExclusive}
 
-func stronger(a, b LockMode) LockMode {
+// Stronger is the mode of the two that stalls more.
+func Stronger(a, b LockMode) LockMode {
 	if slices.Index(lockOrder, b) > slices.Index(lockOrder, a) {
 		return b
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-//go:generate go run ./internal/gensqlstate /usr/share/postgresql/15/errcodes.txt sqlstate_gen.go
+//go:generate go run ./internal/gensqlstate internal/gensqlstate/errcodes.txt sqlstate_gen.go
 
 // condition is an SQLSTATE, or a class of them by two characters, with its name.
 type condition struct {

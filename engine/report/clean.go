@@ -39,6 +39,9 @@ func clean(s string) string {
 
 // unsafeRune is also true of U+FFFD, which stands for a byte that is no UTF-8.
 func unsafeRune(r rune) bool {
+	if r >= ' ' && r < 0x7f { // nearly all there is; the tables below are slow
+		return false
+	}
 	return r == utf8.RuneError || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
 }
 

@@ -112,6 +112,7 @@ func (p *Plain) show(e event.Event) bool {
 		p.statementStarted(e)
 	case event.StatementFinished:
 		p.statementFinished(e)
+	case event.Committing: // the COMMIT itself is shown to those who asked for statements
 	case event.Notice:
 		p.notice(e)
 	case event.Progress:
@@ -122,6 +123,8 @@ func (p *Plain) show(e event.Event) bool {
 		p.sighting(e)
 	case event.WindowClosed:
 		p.windowClosed(e)
+	case event.Shown:
+		p.shown(e)
 	case event.Measured:
 		p.measured(e)
 	case event.ObligationOpened:

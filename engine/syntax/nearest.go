@@ -7,7 +7,8 @@ import "fmt"
 // long ones. An edit inserts, deletes or replaces one character or swaps two
 // neighbours (optimal string alignment distance).
 func Nearest(word string, candidates []string) string {
-	best, bound := "", max(1, len([]rune(word))/3)+1
+	n := len([]rune(word))
+	best, bound := "", min(max(1, n/3)+1, n) // of one letter nothing is left by an edit
 	for _, c := range candidates {
 		if d := distance(word, c); d < bound && c != word {
 			best, bound = c, d

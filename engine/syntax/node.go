@@ -1,5 +1,10 @@
 package syntax
 
+import (
+	"slices"
+	"strings"
+)
+
 // Kind tells the three shapes of a Node apart.
 type Kind int
 
@@ -58,6 +63,18 @@ func (n *Node) Get(key string) *Node {
 	return nil
 }
 
+// lacks says that a Map has neither key nor anything that was meant to be it:
+// one slip is one problem.
+func (n *Node) lacks(key string) bool { return n.Get(key) == nil && !n.misspells(key) }
+
+// misspells says that a key of a Map is a near miss of key.
+func (n *Node) misspells(key string) bool {
+	return n.Kind == Map && slices.ContainsFunc(n.Fields, func(f Field) bool { return Nearest(f.Key.Text, []string{key}) == key })
+}
+
+// Misspells is misspells for the keys of actions.
+func (n *Node) Misspells(key string) bool { return n.misspells(key) }
+
 // IsNull says that the node is an empty or null scalar.
 func (n *Node) IsNull() bool { return n.Kind == Scalar && n.Type == Null }
 
@@ -95,6 +112,6 @@ func (n *Node) ProblemAt(offset, width int, code, message, hint string) Problem 
 func TextNode(file string, src []byte) *Node {
 	return &Node{
 		Pos: Pos{file, 1, 1}, Type: String, Text: string(src),
-		style: wholeFile, src: NewSource(file, src),
+		style: wholeFile, src: &Source{file, strings.Split(strings.ReplaceAll(string(src), "\r\n", "\n"), "\n")},
 	}
 }

@@ -69,16 +69,21 @@ func (p *parser) keys(n *Node, what string, read map[string]func(*Node)) bool {
 
 // nearOrAll names the near miss, or all names when none is near.
 func nearOrAll(word string, names []string) string {
+	names = sorted(names) // of two equally near, always the same
 	if hint := DidYouMean(word, names); hint != "" {
 		return hint
 	}
-	return "known: " + strings.Join(sorted(names), ", ")
+	return "known: " + strings.Join(names, ", ")
 }
 
 func (p *parser) runbook(root *Node) *Runbook {
 	rb := &Runbook{}
 	if root.Kind != Map {
 		p.add(root, "schema/type", fmt.Sprintf("a runbook is a mapping, this file is %s", root.What()), "a runbook begins with: runbook: v1")
+		return rb
+	}
+	if root.lacks("runbook") && root.lacks("steps") {
+		p.add(root, "schema/no-runbook", "this is no runbook: it has neither runbook: v1 nor steps", "a runbook begins with: runbook: v1")
 		return rb
 	}
 	p.keys(root, "a runbook", map[string]func(*Node){
@@ -92,13 +97,13 @@ func (p *parser) runbook(root *Node) *Runbook {
 		"sandbox":     func(n *Node) { rb.Sandbox = p.sandbox(n) },
 		"steps":       func(n *Node) { rb.Steps = p.steps(n) },
 	})
-	if root.Get("runbook") == nil {
+	if root.lacks("runbook") {
 		p.problems = append(p.problems, Problem{
 			Pos: root.Pos, Code: "schema/missing-key",
 			Message: "the key \"runbook\" is missing", Hint: "begin the file with: runbook: v1",
 		})
 	}
-	if root.Get("steps") == nil {
+	if root.lacks("steps") {
 		p.problems = append(p.problems, Problem{
 			Pos: root.Pos, Code: "schema/missing-key",
 			Message: "the key \"steps\" is missing", Hint: "a runbook has at least one step",
@@ -191,7 +196,7 @@ func (p *parser) queries(n *Node) []Query {
 				"sql":   func(n *Node) { q.SQL = p.scalar(n, "sql") },
 				"args":  func(n *Node) { q.Args = p.scalars(n, "args") },
 			})
-			if f.Value.Kind == Map && f.Value.Get("sql") == nil {
+			if f.Value.Kind == Map && f.Value.lacks("sql") {
 				p.add(f.Key, "schema/missing-key", fmt.Sprintf("query %q has no sql", f.Key.Text), "")
 			}
 		}

@@ -3,6 +3,8 @@ package syntax
 import (
 	"fmt"
 	"io"
+	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -13,10 +15,12 @@ type Source struct {
 	lines []string
 }
 
-// NewSource splits src into its lines.
+// lineBreaks are what YAML takes for the end of a line.
+var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n")
+
+// NewSource splits the text of a YAML file into its lines.
 func NewSource(file string, src []byte) *Source {
-	text := strings.ReplaceAll(string(src), "\r\n", "\n")
-	return &Source{file, strings.Split(text, "\n")}
+	return &Source{file, strings.Split(lineBreaks.Replace(string(src)), "\n")}
 }
 
 // Line is the text of line n, counted from 1, or "" when there is none.
@@ -25,6 +29,15 @@ func (s *Source) Line(n int) string {
 		return ""
 	}
 	return s.lines[n-1]
+}
+
+// Mentions says whether a word of that text stands in the file.
+func (s *Source) Mentions(text string) bool {
+	if s == nil {
+		return false
+	}
+	word := regexp.MustCompile(`\b` + regexp.QuoteMeta(text) + `\b`)
+	return slices.ContainsFunc(s.lines, word.MatchString)
 }
 
 // Excerpt shows the line of pos with a caret under it and the line before for
@@ -44,11 +57,13 @@ func (s *Source) Excerpt(pos Pos, width int, note string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s |\n", margin)
 	if before := s.Line(pos.Line - 1); strings.TrimSpace(before) != "" {
-		fmt.Fprintf(&b, "%*d | %s\n", len(number), pos.Line-1, printable(before))
+		before, _ = window(printable(before), 1)
+		fmt.Fprintf(&b, "%*d | %s\n", len(number), pos.Line-1, before)
 	}
 	line := printable(s.Line(pos.Line))
-	fmt.Fprintf(&b, "%s | %s\n", number, line)
 	col := min(max(pos.Col, 1), utf8.RuneCountInString(line)+1)
+	line, col = window(line, col)
+	fmt.Fprintf(&b, "%s | %s\n", number, line)
 	room := utf8.RuneCountInString(line) - col + 1
 	carets := strings.Repeat("^", max(1, min(width, room)))
 	fmt.Fprintf(&b, "%s | %s%s", margin, strings.Repeat(" ", col-1), carets)
@@ -57,6 +72,25 @@ func (s *Source) Excerpt(pos Pos, width int, note string) string {
 	}
 	b.WriteByte('\n')
 	return b.String()
+}
+
+// window is the part of a long line around a column, and where the column is in
+// it.
+func window(line string, col int) (string, int) {
+	const most, before = 160, 60
+	r := []rune(line)
+	if len(r) <= most {
+		return line, col
+	}
+	from := min(max(col-1-before, 0), len(r)-most)
+	out := r[from : from+most]
+	if from > 0 {
+		out = append([]rune("…"), out[1:]...)
+	}
+	if from+most < len(r) {
+		out = append(out[:most-1:most-1], '…')
+	}
+	return string(out), col - from
 }
 
 // printable replaces each control character by one visible character, so that

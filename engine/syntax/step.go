@@ -36,28 +36,41 @@ func (p *parser) step(n *Node) *Step {
 	s := &Step{Node: n}
 	var group Group
 	isGroup := false
-	read := map[string]func(*Node){
-		"id":            func(n *Node) { s.ID = p.name(n, "a step") },
-		"name":          func(n *Node) { s.Name = p.scalar(n, "name") },
-		"when":          func(n *Node) { s.When = p.scalar(n, "when") },
-		"register":      func(n *Node) { s.Register = p.register(n) },
-		"connection":    func(n *Node) { s.Connection = p.scalar(n, "connection") },
-		"settings":      func(n *Node) { s.Settings = p.settings(n) },
-		"timeout":       func(n *Node) { s.Timeout = p.scalar(n, "timeout") },
-		"retry":         func(n *Node) { s.Retry = p.retry(n) },
-		"repeat":        func(n *Node) { s.Repeat = p.repeat(n) },
-		"for_each":      func(n *Node) { s.ForEach = p.forEach(n) },
-		"tags":          func(n *Node) { s.Tags = p.scalars(n, "tags") },
-		"allow_failure": func(n *Node) { s.AllowFailure = p.scalar(n, "allow_failure") },
-		"group":         func(n *Node) { group.Title, isGroup = p.scalar(n, "group"), true },
-		"steps":         func(n *Node) { group.Steps = p.steps(n) },
-		"rescue":        func(n *Node) { group.Rescue, group.Recovered = p.rescue(n) },
-		"always":        func(n *Node) { group.Always = p.steps(n) },
-	}
 	for _, f := range n.Fields {
-		if fn, ok := read[f.Key.Text]; ok {
-			fn(f.Value)
-		} else {
+		switch v := f.Value; f.Key.Text {
+		case "id":
+			s.ID = p.name(v, "a step")
+		case "name":
+			s.Name = p.scalar(v, "name")
+		case "when":
+			s.When = p.scalar(v, "when")
+		case "register":
+			s.Register = p.register(v)
+		case "connection":
+			s.Connection = p.scalar(v, "connection")
+		case "settings":
+			s.Settings = p.settings(v)
+		case "timeout":
+			s.Timeout = p.scalar(v, "timeout")
+		case "retry":
+			s.Retry = p.retry(v)
+		case "repeat":
+			s.Repeat = p.repeat(v)
+		case "for_each":
+			s.ForEach = p.forEach(v)
+		case "tags":
+			s.Tags = p.scalars(v, "tags")
+		case "allow_failure":
+			s.AllowFailure = p.scalar(v, "allow_failure")
+		case "group":
+			group.Title, isGroup = p.scalar(v, "group"), true
+		case "steps":
+			group.Steps = p.steps(v)
+		case "rescue":
+			group.Rescue, group.Recovered = p.rescue(v)
+		case "always":
+			group.Always = p.steps(v)
+		default:
 			s.Actions = append(s.Actions, f)
 		}
 	}
@@ -71,7 +84,7 @@ func (p *parser) step(n *Node) *Step {
 // groupKeys reports a group without steps, and keys of a group on a step that
 // is none.
 func (p *parser) groupKeys(n *Node, isGroup bool) {
-	if isGroup && n.Get("steps") == nil {
+	if isGroup && n.lacks("steps") {
 		p.add(n.Get("group"), "schema/missing-key", "this group has no steps", "")
 	}
 	if isGroup {
@@ -129,7 +142,7 @@ func (p *parser) retry(n *Node) *Retry {
 		"for":       func(n *Node) { r.For = p.scalar(n, "for") },
 		"on":        func(n *Node) { r.On = p.scalars(n, "on") },
 	})
-	if ok && r.Attempts == nil && r.For == nil {
+	if ok && n.lacks("attempts") && n.lacks("for") && !n.misspells("attempts") && !n.misspells("for") {
 		p.add(n, "schema/unbounded", "this retry has no end", "add attempts: 5 or for: 60s")
 	}
 	return r
@@ -142,10 +155,10 @@ func (p *parser) repeat(n *Node) *Repeat {
 		"every": func(n *Node) { r.Every = p.scalar(n, "every") },
 		"for":   func(n *Node) { r.For = p.scalar(n, "for") },
 	})
-	if ok && n.Get("until") == nil {
+	if ok && n.lacks("until") {
 		p.add(n, "schema/missing-key", "repeat needs until, the expression that ends it", "")
 	}
-	if ok && n.Get("for") == nil {
+	if ok && n.lacks("for") {
 		p.add(n, "schema/unbounded", "this repeat has no end", "add for: 10m")
 	}
 	return r

@@ -26,8 +26,12 @@ func readYAML(source *Source, src []byte) (*Node, Problems) {
 	dec := yaml.NewDecoder(bytes.NewReader(src))
 	var doc yaml.Node
 	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
+		message := "the file is empty"
+		if len(bytes.TrimSpace(src)) > 0 {
+			message = "the file holds nothing but comments"
+		}
 		return nil, Problems{{
-			Pos: Pos{source.File, 1, 1}, Code: "yaml/empty", Message: "the file is empty",
+			Pos: Pos{source.File, 1, 1}, Code: "yaml/empty", Message: message,
 			Hint: "a runbook begins with: runbook: v1",
 		}}
 	} else if err != nil {
@@ -35,6 +39,9 @@ func readYAML(source *Source, src []byte) (*Node, Problems) {
 	}
 	b := builder{source: source}
 	root := b.node(doc.Content[0])
+	if b.bombed {
+		return nil, b.problems // the tree is cut somewhere, what else it says means nothing
+	}
 	var second yaml.Node
 	if err := dec.Decode(&second); err == nil {
 		b.problem(&second, "yaml/documents", "a second YAML document begins here; a runbook is one document", "remove the line ---")
@@ -47,25 +54,20 @@ func readYAML(source *Source, src []byte) (*Node, Problems) {
 // invalidText finds the first byte that is no UTF-8 or is a NUL; YAML's own
 // message for either names no column.
 func invalidText(source *Source, src []byte) (Problem, bool) {
-	line, col := 1, 1
 	for i := 0; i < len(src); {
 		r, size := utf8.DecodeRune(src[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			return Problem{
-				Pos: Pos{source.File, line, col}, Code: "yaml/encoding",
-				Message: fmt.Sprintf("byte 0x%02x is not valid UTF-8", src[i]),
-				Hint:    "save the file as UTF-8",
-			}, true
-		case r == 0:
-			return Problem{
-				Pos: Pos{source.File, line, col}, Code: "yaml/encoding",
+		if r == 0 || r == utf8.RuneError && size == 1 {
+			before := lineBreaks.Replace(string(src[:i]))
+			start := strings.LastIndexByte(before, '\n') + 1
+			p := Problem{
+				Pos:     Pos{source.File, strings.Count(before, "\n") + 1, utf8.RuneCountInString(before[start:]) + 1},
+				Code:    "yaml/encoding",
 				Message: "a NUL byte; this is not a text file",
-			}, true
-		case r == '\n':
-			line, col = line+1, 1
-		default:
-			col++
+			}
+			if r != 0 {
+				p.Message, p.Hint = fmt.Sprintf("byte 0x%02x is not valid UTF-8", src[i]), "save the file as UTF-8"
+			}
+			return p, true
 		}
 		i += size
 	}
@@ -84,12 +86,48 @@ func syntaxProblem(source *Source, err error) Problem {
 		message = strings.Replace(message, m[0], "", 1)
 	}
 	text := source.Line(pos.Line)
-	hint := ""
-	if i := strings.IndexByte(text, '\t'); i >= 0 && strings.TrimSpace(text[:i]) == "" {
-		hint = "YAML is indented with spaces, this line has a tab"
-	}
 	pos.Col = len(text) - len(strings.TrimLeft(text, " \t")) + 1
+	hint := ""
+	for _, m := range mistakes {
+		if strings.Contains(message, m.message) {
+			hint = m.hint
+			pos = source.near(pos, m.at)
+			break
+		}
+	}
+	if m := unknownAnchor.FindStringSubmatch(message); m != nil {
+		pos = source.near(Pos{source.File, 1, 1}, regexp.MustCompile(regexp.QuoteMeta("*"+m[1])))
+		pos.Col = max(pos.Col-utf8.RuneCountInString(m[1]), 1)
+	}
 	return Problem{Pos: pos, Code: "yaml/syntax", Message: "not valid YAML near this line: " + message, Hint: hint}
+}
+
+var unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced`)
+
+// mistakes are what is mostly behind yaml's messages, and how to find the place.
+var mistakes = []struct {
+	message string
+	at      *regexp.Regexp // the place is where it ends
+	hint    string
+}{
+	{"tab character", regexp.MustCompile(`^ *\t`), "YAML is indented with spaces, this line has a tab"},
+	{"cannot start any token", regexp.MustCompile(`^ *\t`), "YAML is indented with spaces"},
+	{"mapping values are not allowed", regexp.MustCompile(`: .*?: `), "put a text that holds a colon and a space in quotes"},
+	{"',' or ']'", regexp.MustCompile(`\[`), "this [ is not closed, or what it holds needs quotes"},
+	{"',' or '}'", regexp.MustCompile(`\{`), "this { is not closed, or what it holds needs quotes"},
+	{"unexpected end of stream", regexp.MustCompile(`['"]`), "this quote is not closed"},
+	{"did not find expected", regexp.MustCompile(`^$`), "keys and entries that belong together begin in the same column"},
+}
+
+// near is the first place from a line on that a pattern matches, within a few
+// lines, or pos itself.
+func (s *Source) near(pos Pos, pattern *regexp.Regexp) Pos {
+	for line := pos.Line; line < pos.Line+20 && line <= len(s.lines); line++ {
+		if m := pattern.FindStringIndex(s.Line(line)); m != nil && m[1] > 0 {
+			return Pos{s.File, line, utf8.RuneCountInString(strings.TrimRight(s.Line(line)[:m[1]], " "))}
+		}
+	}
+	return pos
 }
 
 // builder copies yaml's tree into ours.
@@ -98,7 +136,7 @@ type builder struct {
 	problems Problems
 	open     []*yaml.Node // anchors being expanded, to see a cycle
 	aliased  int          // nodes that aliases have added
-	bombed   bool         // the problem of too many was reported
+	bombed   bool         // by too many
 }
 
 func (b *builder) pos(n *yaml.Node) Pos { return Pos{b.source.File, n.Line, n.Column} }
@@ -161,15 +199,16 @@ func (b *builder) alias(n *yaml.Node) *Node {
 		}
 	}
 	if b.aliased > maxAliased {
-		if !b.bombed {
-			b.problem(n, "yaml/alias", fmt.Sprintf("aliases grow this file by more than %d nodes", maxAliased), "write the values out")
-			b.bombed = true
-		}
 		return &Node{Pos: b.pos(n), Type: Null, src: b.source}
 	}
 	b.open = append(b.open, n.Alias)
-	defer func() { b.open = b.open[:len(b.open)-1] }()
-	return b.node(n.Alias)
+	out := b.node(n.Alias)
+	b.open = b.open[:len(b.open)-1]
+	if len(b.open) == 0 && b.aliased > maxAliased {
+		b.problem(n, "yaml/alias", fmt.Sprintf("aliases grow this file by more than %d nodes", maxAliased), "write the values out")
+		b.bombed = true
+	}
+	return out
 }
 
 func scalarType(n *yaml.Node) Type {

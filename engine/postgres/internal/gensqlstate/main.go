@@ -1,6 +1,9 @@
 // Gensqlstate writes the table of condition names from PostgreSQL's errcodes.txt:
 //
 //	gensqlstate errcodes.txt out.go
+//
+// The copy beside it is PostgreSQL's own, so that the table is the same wherever
+// it is made.
 package main
 
 import (

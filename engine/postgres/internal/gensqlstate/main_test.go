@@ -8,9 +8,9 @@ import (
 
 // TestFresh says when the committed table is not the one that errcodes.txt gives.
 func TestFresh(t *testing.T) {
-	f, err := os.Open("/usr/share/postgresql/15/errcodes.txt")
+	f, err := os.Open("errcodes.txt")
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	defer f.Close()
 	want, err := generate(f)

@@ -1,0 +1,54 @@
+//go:build linux || darwin
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"runbook/engine/sandbox"
+)
+
+// cluster is the Citus cluster that scripts with [citus] share; each has a
+// database of its own on it.
+var cluster struct {
+	sync.Once
+	box *sandbox.Sandbox
+	err error
+}
+
+func stopCitus() {
+	if cluster.box == nil {
+		return
+	}
+	if err := cluster.box.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+}
+
+// citusCommand gives the script a database on Citus, its workers added.
+func citusCommand(ts *testscript.TestScript, _ bool, _ []string) {
+	cluster.Do(func() {
+		cluster.box, cluster.err = sandbox.Start(context.Background(), sandbox.Options{Engine: "citus", Workers: 2, CacheDir: cacheDir()})
+	})
+	ts.Check(cluster.err)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	name := of(ts).name
+	dsn, err := cluster.box.NewDatabase(ctx, name)
+	ts.Check(err)
+	ts.Defer(func() { _ = cluster.box.DropDatabase(context.Background(), name) })
+	s, err := connect(ctx, dsn)
+	ts.Check(err)
+	defer s.Close(ctx)
+	for _, w := range cluster.box.Workers() {
+		_, err := s.Query(ctx, "SELECT citus_add_node($1, $2)", w.Host, int64(w.Port))
+		ts.Check(err)
+	}
+	ts.Setenv("DATABASE_URL", dsn)
+}

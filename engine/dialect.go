@@ -1,0 +1,74 @@
+package engine
+
+import (
+	"errors"
+	"reflect"
+
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/checker"
+	compiling "github.com/expr-lang/expr/compiler"
+	"github.com/expr-lang/expr/conf"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/optimizer"
+	"github.com/expr-lang/expr/parser"
+	"github.com/expr-lang/expr/types"
+	"github.com/expr-lang/expr/vm"
+)
+
+// dialect is expr-lang with the functions of the language.
+//
+// Note: expr.Compile builds the tables of functions for every expression and
+// parses it anew for every pass over it. That was half the time of loading a
+// runbook and most of its memory, so the passes are taken one by one here.
+type dialect struct{ config conf.Config }
+
+// newDialect makes the dialect of SQL text, where ident and raw exist, or that
+// of all other places.
+func newDialect(sql bool) *dialect {
+	config := conf.CreateNew()
+	for _, option := range functions(sql) {
+		option(config)
+	}
+	return &dialect{*config}
+}
+
+// draft is an expression on its way from a tree to a program.
+type draft struct {
+	tree   *parser.Tree
+	config conf.Config // shares its tables with the dialect
+	check  checker.Checker
+}
+
+func (d *dialect) draft(tree *parser.Tree, env types.Map) *draft {
+	out := &draft{tree: tree, config: d.config}
+	out.config.WithEnv(env)
+	return out
+}
+
+// typeOf checks names, fields and operations by expr-lang's own rules.
+func (d *draft) typeOf() (reflect.Type, error) {
+	for _, v := range d.config.Visitors {
+		_, _ = d.check.Check(d.tree, &d.config) // the visitors want to know types; the errors come below
+		ast.Walk(&d.tree.Node, v)
+	}
+	return d.check.Check(d.tree, &d.config)
+}
+
+// program makes comparisons and arithmetic exact and compiles the expression.
+// It is called after typeOf, which leaves the types in the tree.
+func (d *draft) program() (*vm.Program, []mismatch, error) {
+	var found []mismatch
+	ast.Walk(&d.tree.Node, exact{&found})
+	if _, err := d.check.Check(d.tree, &d.config); err != nil {
+		return nil, nil, err
+	}
+	if err := optimizer.Optimize(&d.tree.Node, &d.config); err != nil {
+		var at *file.Error
+		if errors.As(err, &at) {
+			err = at.Bind(d.tree.Source)
+		}
+		return nil, nil, err
+	}
+	compiled, err := compiling.Compile(d.tree, &d.config)
+	return compiled, found, err
+}
