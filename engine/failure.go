@@ -40,7 +40,7 @@ type Failed struct {
 
 func (f *Failed) Error() string {
 	switch {
-	case f.Err == nil:
+	case f.Err == nil, f.Err == ErrNotReady, f.Err == ErrInDoubt: // these decide the exit code, and say nothing new
 		return f.Message
 	case f.Message == "":
 		return f.Err.Error()
