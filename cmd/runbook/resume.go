@@ -22,16 +22,12 @@ func resumeCommand(stdout io.Writer) *cli.Command {
 		Name:      "resume",
 		Usage:     "go on with a run that was killed, interrupted or failed",
 		ArgsUsage: "[RUN]",
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "dsn", Usage: "the target: the `URL` or keywords that the run began with"},
 			&cli.StringSliceFlag{Name: "assume", Usage: "say what became of a step in doubt: `STEP=done` or STEP=not-done"},
 			&cli.StringSliceFlag{Name: "var", Usage: "give a variable anew: `NAME=VALUE`; secrets must be"},
 			&cli.StringFlag{Name: "file", Usage: "the runbook's `FILE`, if it is not where the run began"},
-			&cli.DurationFlag{Name: "wait-lock", Usage: "how long to wait for another run of the runbook on the same database to end"},
-			&cli.StringFlag{Name: "output", Value: "auto", Usage: "`FORM` of the output: auto, plain or jsonl"},
-			&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "show statements and notices too"},
-			&cli.StringFlag{Name: "dir", Value: ".runbook", Usage: "the `DIR` that journals of runs are kept in"},
-		},
+		}, runningFlags()...),
 		Action: func(c *cli.Context) error {
 			if c.NArg() > 1 {
 				return usagef("resume takes one run, and %d were given", c.NArg())

@@ -29,7 +29,7 @@ func runCommand(stdout, stderr io.Writer) *cli.Command {
 		Name:      "run",
 		Usage:     "run a runbook against a database, or rehearse it in a sandbox",
 		ArgsUsage: "FILE|NAME",
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "dsn", Usage: "the target: a `URL` or keywords; DATABASE_URL and PG* serve when it is absent"},
 			&cli.GenericFlag{Name: "sandbox", Value: &sandboxFlag{}, Usage: "rehearse in a throw-away cluster: --sandbox, or --sandbox=citus or =stand-in"},
 			&cli.StringFlag{Name: "pg-bin", Usage: "the `DIR` with initdb and postgres for the sandbox"},
@@ -37,11 +37,7 @@ func runCommand(stdout, stderr io.Writer) *cli.Command {
 			&cli.StringSliceFlag{Name: "vars-file", Usage: "set variables from a YAML `FILE`; --var goes before it"},
 			&cli.StringSliceFlag{Name: "tags", Usage: "run only steps with one of these `TAGS`, separated by commas"},
 			&cli.StringFlag{Name: "from", Usage: "begin with the step of this `ID`"},
-			&cli.DurationFlag{Name: "wait-lock", Usage: "how long to wait for another run of the runbook on the same database to end"},
-			&cli.StringFlag{Name: "output", Value: "auto", Usage: "`FORM` of the output: auto, plain or jsonl"},
-			&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "show statements and notices too"},
-			&cli.StringFlag{Name: "dir", Value: ".runbook", Usage: "the `DIR` that journals of runs are kept in"},
-		},
+		}, runningFlags()...),
 		Action: func(c *cli.Context) error {
 			o, err := runOptionsOf(c)
 			if err != nil {
@@ -49,6 +45,16 @@ func runCommand(stdout, stderr io.Writer) *cli.Command {
 			}
 			return o.run(c.Context, stdout, stderr)
 		},
+	}
+}
+
+// runningFlags are those of every command that runs a plan.
+func runningFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.DurationFlag{Name: "wait-lock", Usage: "how long to wait for another run of the runbook on the same database to end"},
+		&cli.StringFlag{Name: "output", Value: "auto", Usage: "`FORM` of the output: auto, plain or jsonl"},
+		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "show statements and notices too"},
+		&cli.StringFlag{Name: "dir", Value: ".runbook", Usage: "the `DIR` that journals of runs are kept in"},
 	}
 }
 
