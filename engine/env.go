@@ -178,28 +178,6 @@ func (e *Env) Retrying(attempt int, delay time.Duration, err error) error {
 	return e.Emit(event.StepRetrying{Step: e.path, Attempt: attempt, Delay: event.Duration(delay), Failure: failureOf(e.step, err)})
 }
 
-// Owe opens a ledger entry. When it returns nil the entry is on disk and the
-// object may be dropped.
-func (e *Env) Owe(o event.Obligation) error {
-	if err := e.Emit(event.ObligationOpened{Step: e.path, Obligation: o}); err != nil {
-		return err
-	}
-	e.x.ledger.open(o)
-	return nil
-}
-
-// Owed are the open ledger entries of the run, oldest first.
-func (e *Env) Owed() []event.Obligation { return e.x.ledger.entries() }
-
-// Settle closes a ledger entry whose object was seen in the catalog again.
-func (e *Env) Settle(id string) error {
-	if err := e.Emit(event.ObligationClosed{Step: e.path, ID: id}); err != nil {
-		return err
-	}
-	e.x.ledger.settle(id)
-	return nil
-}
-
 // Earlier are the results of type R that steps of the run have left so far,
 // oldest first; a repeated step left its last.
 func Earlier[R any](e *Env) []R {

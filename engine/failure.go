@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"runbook/engine/event"
@@ -24,9 +25,12 @@ func (e *StartError) Error() string { return e.Err.Error() }
 func (e *StartError) Unwrap() error { return e.Err }
 
 // TimeoutError is why a step's context ended: its own `timeout`.
-type TimeoutError struct{ After string }
+// Step is the title of the step that has it, which may be one around.
+type TimeoutError struct{ After, Step string }
 
-func (e *TimeoutError) Error() string { return "the step's timeout of " + e.After + " ran out" }
+func (e *TimeoutError) Error() string {
+	return fmt.Sprintf("the timeout of %s of %q ran out", e.After, e.Step)
+}
 
 // Failed is an error of an action that names facts for the report beside its
 // message: operands of a condition, the state that was left, what to do next.

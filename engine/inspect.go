@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 
+	"runbook/engine/event"
 	"runbook/engine/postgres"
 	"runbook/engine/syntax"
 )
@@ -45,6 +46,14 @@ func (p *Plan) Inspect(ctx context.Context, conns *Connections) (*Inspection, er
 		return nil, err
 	}
 	n.out.Problems = append(n.out.Problems, p.again(n.told)...)
+	mask := event.NewMask(v.x.secretValues()) // the server quotes the values it does not like
+	for i := range n.out.Problems {
+		problem := &n.out.Problems[i]
+		problem.Message, problem.Hint = mask.String(problem.Message), mask.String(problem.Hint)
+	}
+	for i := range n.out.Unchecked {
+		n.out.Unchecked[i].Reason = mask.String(n.out.Unchecked[i].Reason)
+	}
 	return n.out, nil
 }
 

@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"runbook/engine/event"
@@ -13,7 +16,9 @@ type ledger struct {
 	due []event.Obligation
 }
 
+// open adds an entry; one that is there already is owed once.
 func (l *ledger) open(o event.Obligation) {
+	l.settle(o.ID)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.due = append(l.due, o)
@@ -29,4 +34,90 @@ func (l *ledger) entries() []event.Obligation {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.due)
+}
+
+// Owe opens a ledger entry for an object of the step's database. When it returns
+// nil the entry is on disk and the object may be dropped.
+func (e *Env) Owe(o event.Obligation) error {
+	if o.Connection = e.elsewhere(); o.Connection != "" {
+		o.ID += " (connection " + o.Connection + ")"
+	}
+	if err := e.Emit(event.ObligationOpened{Step: e.path, Obligation: o}); err != nil {
+		return err
+	}
+	e.x.ledger.open(o)
+	return nil
+}
+
+// Owed are the open ledger entries of the step's database, oldest first.
+func (e *Env) Owed() []event.Obligation {
+	here := e.elsewhere()
+	return slices.DeleteFunc(e.x.ledger.entries(), func(o event.Obligation) bool { return o.Connection != here })
+}
+
+// elsewhere names the step's connection if it leads to another database than
+// main.
+func (e *Env) elsewhere() string {
+	if e.x.conns.where[e.step.connection] == nil {
+		return ""
+	}
+	return e.step.connection
+}
+
+// Settle closes a ledger entry whose object was seen in the catalog again.
+func (e *Env) Settle(id string) error { return e.x.settle(e.path, id) }
+
+func (x *executor) settle(step, id string) error {
+	if err := x.emit(event.ObligationClosed{Step: step, ID: id}); err != nil {
+		return err
+	}
+	x.ledger.settle(id)
+	return nil
+}
+
+// SettleReturned closes the ledger entries whose object is in the catalog again,
+// whoever brought it back.
+func (e *Env) SettleReturned(ctx context.Context) error { return e.x.settleReturned(ctx, e.path) }
+
+// settleReturned looks at every open entry. While a transaction of the run is
+// open its end can still change the answer, so nothing is closed.
+func (x *executor) settleReturned(ctx context.Context, step string) error {
+	for _, o := range x.ledger.entries() {
+		if slices.ContainsFunc(x.conns.names(), x.inTransaction) {
+			return nil
+		}
+		back, err := x.isBack(ctx, o)
+		if err != nil {
+			return fmt.Errorf("look for %s: %w", o.ID, err)
+		}
+		if !back {
+			continue
+		}
+		if err := x.settle(step, o.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isBack says whether the constraint of an entry is in the catalog, and valid
+// unless it was not before.
+func (x *executor) isBack(ctx context.Context, o event.Obligation) (bool, error) {
+	connection := "main"
+	if o.Connection != "" {
+		connection = o.Connection
+	}
+	s, err := x.conns.session(ctx, connection)
+	if err != nil {
+		return false, err
+	}
+	defer s.use("", nil)() // a question of the engine's own, and no event
+	r, err := s.Query(ctx, `
+		SELECT FROM pg_catalog.pg_constraint
+		WHERE conrelid = pg_catalog.to_regclass($1) AND conname = $2 AND (convalidated OR $3)`,
+		o.Table, o.Name, strings.HasSuffix(o.Restore, " NOT VALID"))
+	if err != nil {
+		return false, err
+	}
+	return r.Rows != nil, nil
 }

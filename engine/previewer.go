@@ -136,10 +136,8 @@ func (v *previewer) step(ctx context.Context, s *step, number string, at place) 
 	defer v.x.scope.unset(s.loop.name)
 	switch waits := waitsFor(err); {
 	case waits != nil:
+		at.depends = true
 		one, err := v.turn(ctx, s, number, at.path+s.key(), at)
-		if one.Decision == WillRun {
-			one.Decision = Depends
-		}
 		one.DependsOn = append(one.DependsOn, waits...)
 		one.note("for each %s of %s, which is known when it runs", s.loop.name, s.loop.list.text)
 		return []StepPreview{one}, err

@@ -104,6 +104,7 @@ func (p *Plan) Unchanged(past *journal.State) error {
 // running any more, and settles what became of the COMMITs it had sent.
 func (x *executor) takeOver(ctx context.Context) error {
 	past := x.options.Past
+	x.ledger.due = slices.Clone(past.Ledger) // however this ends
 	if err := x.outlast(ctx); err != nil {
 		return err
 	}
@@ -131,7 +132,6 @@ func (x *executor) takeOver(ctx context.Context) error {
 		past.Settle(c.Connection, tag == "COMMIT")
 	}
 	past.Abandon()
-	x.ledger.due = slices.Clone(past.Ledger)
 	return nil
 }
 
@@ -179,7 +179,7 @@ func (t *turn) resumed(ctx context.Context) (handled bool, err error) {
 	case past.IsDone():
 		return true, t.restore(past)
 	case past.Finished != nil && past.Finished.Allowed:
-		return true, t.passOver("failed before, which was allowed")
+		return true, t.skip("failed before, which was allowed")
 	case t.s.group != nil:
 		t.turnsDone = past.Turns
 		return false, nil
@@ -207,11 +207,12 @@ func (t *turn) restore(past *journal.Step) error {
 		}
 		t.x.left = append(t.x.left, result)
 	}
-	return t.passOver("done before")
+	return t.skip("done before")
 }
 
-func (t *turn) passOver(reason string) error {
-	t.x.counts.Skipped++
+// skip passes over this turn of the step.
+func (t *turn) skip(reason string) error {
+	t.x.counts.Skipped += t.s.size()
 	return t.x.emit(event.StepSkipped{Step: t.path, Title: t.title, Action: t.s.verb(), Depth: t.depth, Status: event.Skipped, Reason: reason})
 }
 

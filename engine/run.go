@@ -215,14 +215,23 @@ func (x *executor) start(id identity) error {
 // an open transaction or an open ledger entry.
 func (x *executor) settled(ctx context.Context, err error) error {
 	left := x.openTransactions(ctx)
+	checking, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	checkErr := x.settleReturned(checking, "")
 	if err != nil {
-		return err
+		return err // what the catalog check found is on record; if it failed, the entries stay open
+	}
+	if checkErr != nil {
+		return checkErr
 	}
 	if left != "" {
 		return &Failed{Message: fmt.Sprintf("the steps left a transaction open on connection %s; it was rolled back", left), Hint: "add a step that says COMMIT"}
 	}
 	if open := x.ledger.entries(); len(open) > 0 {
-		return &Failed{Message: fmt.Sprintf("%d dropped constraints were not brought back", len(open))}
+		return &Failed{
+			Message: fmt.Sprintf("what the steps dropped was not brought back: %s", counted(len(open), "constraint")),
+			Hint:    "add the step that brings it back; where a constraint is to be gone, say for_good: true beside the statement that drops it",
+		}
 	}
 	return nil
 }

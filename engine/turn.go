@@ -68,7 +68,7 @@ func (x *executor) turn(ctx context.Context, s *step, f frame, key string) error
 			return x.broken(s, f, err)
 		}
 		if !holds {
-			return x.skip(s, f, "when: "+s.when.text)
+			return t.skip("when: " + s.when.text)
 		}
 	}
 	result, err := t.repeated(ctx)
@@ -316,7 +316,7 @@ func (t *turn) deadline(ctx context.Context) (context.Context, context.CancelFun
 		return nil, nil, err
 	}
 	limit := durationOf(d)
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, &TimeoutError{After: limit.String()})
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, &TimeoutError{After: limit.String(), Step: t.title})
 	return ctx, cancel, nil
 }
 

@@ -323,6 +323,7 @@ type Obligation struct {
 	Name       string `json:"name"`
 	References string `json:"references,omitempty"` // the other table, likewise
 	Restore    string `json:"restore"`              // the full statement that brings it back
+	Connection string `json:"connection,omitempty"` // the runbook's, where it leads to another database than main
 }
 
 // ObligationOpened is on disk before the object is dropped.
@@ -331,10 +332,12 @@ type ObligationOpened struct {
 	Obligation Obligation `json:"obligation"`
 }
 
-// ObligationClosed says that the object was seen in the catalog again.
+// ObligationClosed says that the object was seen in the catalog again, or that
+// a person gave it up.
 type ObligationClosed struct {
-	Step Step   `json:"step"`
-	ID   string `json:"id"`
+	Step   Step   `json:"step"`
+	ID     string `json:"id"`
+	Waived bool   `json:"waived,omitempty"` // given up for good
 }
 
 // Warning is something a person should know that failed nothing.

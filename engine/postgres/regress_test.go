@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -46,7 +47,7 @@ func TestSplitRegress(t *testing.T) {
 			case err == nil || errors.As(err, &e) && !syntaxError.MatchString(e.Message):
 			case e == nil:
 				return err
-			case expected.fails(stmt.Text):
+			case expected.fails(stmt.Text) || onlyPsql(stmt.Text):
 				deliberate++
 			default:
 				t.Errorf("%s: %v in\n%s", file, err, stmt.Text)
@@ -62,19 +63,37 @@ func TestSplitRegress(t *testing.T) {
 
 var (
 	syntaxError  = regexp.MustCompile(`^(syntax error|unterminated|trailing junk)`)
-	psqlVariable = regexp.MustCompile(`[^:]:['"]?[A-Za-z_]`)
-	copyData     = regexp.MustCompile(`(?ims)^([^\n]*copy\b[^;]*from\s+stdin\b[^;]*;)[^\n]*\n.*?^\\\.$`)
-	copyEmpty    = regexp.MustCompile(`(?m)^\\\.$`)
-	psqlSend     = regexp.MustCompile(`\\(g|gx|gset|gexec|gdesc|crosstabview|watch|bind)\b[^\n]*`)
-	psqlLine     = regexp.MustCompile(`(?m)^\s*\\[a-z!?][^\n]*$`)
+	psqlVariable = regexp.MustCompile(`(?:^|[^:]):['"]?[A-Za-z_]`)
+	copyStdin    = regexp.MustCompile(`(?i)^\s*\\?copy\b.*\bfrom\s+stdin\b`)
+	psqlSend     = regexp.MustCompile(`\\(g|gx|gset|gexec|gdesc|crosstabview|watch|bind)\b.*$`)
+	psqlLine     = regexp.MustCompile(`^\s*\\[a-z!?]`)
 )
 
-// withoutPsql leaves out what psql keeps for itself.
+// withoutPsql leaves out what psql keeps for itself, and the data of COPY.
 func withoutPsql(text string) string {
-	text = copyData.ReplaceAllString(text, "$1")
-	text = copyEmpty.ReplaceAllString(text, "")
-	text = psqlLine.ReplaceAllString(psqlSend.ReplaceAllString(text, ";"), "")
-	return strings.ReplaceAll(text, `\;`, ";")
+	lines := strings.Split(text, "\n")
+	for i := 0; i < len(lines); i++ {
+		data := copyStdin.MatchString(lines[i])
+		lines[i] = psqlSend.ReplaceAllString(strings.ReplaceAll(lines[i], `\;`, ";"), ";")
+		if psqlLine.MatchString(lines[i]) || lines[i] == `\.` {
+			lines[i] = ""
+		}
+		end := slices.Index(lines[i:], `\.`)
+		for ; data && end > 0; end-- {
+			lines[i+end] = ""
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// onlyPsql says that psql, or a setting, makes something else of a text.
+func onlyPsql(stmt string) bool {
+	return slices.ContainsFunc([]string{
+		`\COPY stream_test`, "1\tbaz", "2\n\nselect * from test3", // data of a COPY in two lines
+		"not okay", "still not okay", // in an \if
+		"** Remember the delete rule", // taken back by \r
+		`select 'a\\bcd' as f1`,       // with standard_conforming_strings off
+	}, func(beginning string) bool { return strings.HasPrefix(stmt, beginning) })
 }
 
 // output is what a regression test is expected to print, all variants of it.
