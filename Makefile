@@ -2,10 +2,10 @@
 
 TOOL = go tool -modfile=tools/go.mod
 
-.PHONY: help demo test bench check generate build
+.PHONY: help demo test bench reliability check generate build
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: build ## rehearse the Tailspin migration in a throw-away cluster; installs PostgreSQL if there is none
 	@scripts/need-postgres.sh
@@ -13,12 +13,17 @@ demo: build ## rehearse the Tailspin migration in a throw-away cluster; installs
 
 test: ## run all tests; installs PostgreSQL if there is none
 	@scripts/need-postgres.sh
-	go test ./...
+	go test -timeout 30m ./...
 
 bench: ## print what a step costs, beside psql, and the other benchmarks that matter
 	@scripts/need-postgres.sh
 	go test -run "^$$" -bench . ./bench
 	go test -run "^$$" -bench "Write|ReadAndFold|Marshal|Drain|QuerySelect1|Split|Compare" ./engine/journal ./engine/event ./engine/postgres ./engine/stats
+
+reliability: ## kill runs, break networks and servers, and print the figures; KILLS=-every-kill takes half an hour
+	@scripts/need-postgres.sh
+	@go test ./cmd/runbook -timeout 60m -count 1 -v -run 'Killed|NetworkFaults|TestServer|TestJournalDi' $(if $(KILLS),-args $(KILLS)) | \
+		awk '/^(---|ok|FAIL)/ {print} /figures:/ {sub(/.*figures: /, "    "); print}'
 
 check: ## check the format of the code and run the linters
 	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }

@@ -59,7 +59,7 @@ func TestExamples(t *testing.T) {
 			if rb != nil && problems == nil {
 				_, problems = engine.Compile(rb, actions.All(), engine.Files{FS: os.DirFS("runbooks"), Base: "."})
 			}
-			if problems != nil {
+			if problems = problems.Errors(); problems != nil {
 				t.Errorf("%s\n\n%s", problems, whole(b.text))
 			}
 		})

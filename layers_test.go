@@ -24,6 +24,7 @@ var layers = map[string][]string{
 	"engine/postgres": {},
 	"engine/sandbox":  {},
 	"engine/stats":    {},
+	"engine/explain":  {},
 	"runbooks":        {},
 	"docs":            {},
 
@@ -34,13 +35,14 @@ var layers = map[string][]string{
 
 	"schemas": {"engine", "actions"},
 	"cmd/runbook": {
-		"actions", "docs", "engine", "engine/event", "engine/journal", "engine/postgres", "engine/report",
+		"actions", "docs", "engine", "engine/event", "engine/explain", "engine/journal", "engine/postgres", "engine/report",
 		"engine/sandbox", "engine/stats", "engine/syntax", "runbooks", "schemas",
 	},
 }
 
-// tools are programs that make files of the repository; nothing imports them.
-var tools = []string{"engine/postgres/internal/gensqlstate", "schemas/internal"}
+// tools are programs that make files of the repository and helpers of tests;
+// nothing but tests imports them.
+var tools = []string{"engine/postgres/internal/gensqlstate", "schemas/internal", "internal/faulty"}
 
 // owners says which packages may import a library, so that it can be exchanged
 // in one place.

@@ -35,10 +35,16 @@ type AssertResult struct {
 	Passed int `expr:"passed" json:"passed"`
 }
 
-// Check refuses an empty list: it would hold of nothing.
+// Check refuses an empty list: it would hold of nothing. What holds of everything
+// is a warning.
 func (a *Assert) Check(at *engine.Places) {
 	if at.Has("that") && len(a.That) == 0 {
 		at.Problem("that", "assert/empty", "this assertion states nothing", "")
+	}
+	for _, e := range a.That {
+		if e.Always() {
+			at.Add(e.Problem("assert/always", "this cannot fail, whatever the values are", "compare what was found with what is wanted").Warning())
+		}
 	}
 }
 

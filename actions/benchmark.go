@@ -140,14 +140,14 @@ func (b *Benchmark) Check(at *engine.Places) {
 	seen := map[string]bool{}
 	for _, q := range b.Queries {
 		if q.Name != "" && seen[q.Name] {
-			at.Problem("queries", "benchmark/twice", fmt.Sprintf("query %q is in the list twice", q.Name), "")
+			at.Problem("queries", "benchmark/twice", fmt.Sprintf("query %q is in the list twice", q.Name), "name it once, and take more samples")
 		}
 		seen[q.Name] = true
 		if len(q.Args) > 0 && b.Protocol == "simple" {
 			at.Problem("protocol", "benchmark/args", fmt.Sprintf("query %q has args, which the simple protocol cannot carry", q.Name), "use extended or prepared")
 		}
 		if n := len(q.SQL.Statements()); n > 1 {
-			at.Problem("queries", "benchmark/statements", fmt.Sprintf("query %q is %d statements; a benchmark times one", q.Name, n), "")
+			at.Problem("queries", "benchmark/statements", fmt.Sprintf("query %q is %d statements; a benchmark times one", q.Name, n), "make a query of each")
 		}
 	}
 }

@@ -88,8 +88,19 @@ func (d *Distribute) Check(at *engine.Places) {
 		at.Problem("shard_count", "schema/type", "shard_count is a number from 1 to 64000", "")
 	}
 	if at.Has("lock_timeout") && d.LockTimeout >= time.Second {
-		at.Problem("lock_timeout", "distribute/lock-timeout", "lock_timeout is to stay below 1s: at deadlock_timeout PostgreSQL may kill a writer of the application instead", "")
+		at.Problem("lock_timeout", "distribute/lock-timeout", "lock_timeout is to stay below 1s: at deadlock_timeout PostgreSQL may kill a writer of the application instead", "leave it out: 200ms holds then, with retries")
 	}
+	if at.Has("lock_timeout") && d.LockTimeout == 0 {
+		at.Warning("lock_timeout", "lock/endless-wait", "with lock_timeout 0 this waits for the table without end, and its users wait behind it", "leave it out: 200ms holds then, with retries")
+	}
+}
+
+// Alone says that a distribution needs transactions of its own.
+func (d *Distribute) Alone() string {
+	if d.Concurrently {
+		return "a concurrent distribution"
+	}
+	return "a distribution"
 }
 
 // Applied lets Run decide: it reads the table's state first and does what is
@@ -114,6 +125,7 @@ type distribution struct {
 	attempts *attempts
 	table    tableState
 	result   DistributeResult
+	notes    []string // what could not be looked at, for a plan
 }
 
 func (x *distribution) run(ctx context.Context) error {
@@ -226,7 +238,7 @@ func (x *distribution) detach(ctx context.Context, keys []foreignKey) error {
 	}
 	// Nothing was dropped, as the catalog will say; then nothing is owed.
 	for _, k := range keys {
-		if back, checkErr := keyExists(context.WithoutCancel(ctx), x.env, k.Child, k.Name); checkErr == nil && back {
+		if there, _, checkErr := keyExists(context.WithoutCancel(ctx), x.env, k.Child, k.Name); checkErr == nil && there {
 			_ = x.env.Settle(k.obligation().ID) // the first error is the one that matters
 		}
 	}

@@ -139,6 +139,7 @@ func (x *distribution) examine(ctx context.Context, f *engine.Forecast, keys []f
 			f.Findings = append(f.Findings, engine.Finding{What: n.what, Fix: n.fix, Words: n.words})
 		}
 	}
+	f.Notes = append(f.Notes, x.notes...)
 }
 
 // become tells later steps what will have changed, and adds the locks on the

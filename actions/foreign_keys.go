@@ -22,14 +22,21 @@ type foreignKey struct {
 
 // foreignKeys lists the foreign keys from and to a table.
 func foreignKeys(ctx context.Context, env catalog, table string) ([]foreignKey, error) {
+	keys, err := keysWhere(ctx, env, "$1::regclass IN (c.conrelid, c.confrelid)", table)
+	return keys, engine.Explain("list the foreign keys of "+table, err)
+}
+
+// keysWhere lists foreign keys by a condition on pg_constraint c, those of table,
+// which is $1, first.
+func keysWhere(ctx context.Context, env catalog, condition string, table any, args ...any) ([]foreignKey, error) {
 	rows, err := qualified(ctx, env, `
 		SELECT c.conname::text AS name, c.conrelid::regclass::text AS child, c.confrelid::regclass::text AS parent,
 		       pg_catalog.pg_get_constraintdef(c.oid) AS definition
 		FROM pg_catalog.pg_constraint c
-		WHERE c.contype = 'f' AND c.conparentid = 0 AND $1::regclass IN (c.conrelid, c.confrelid)
-		ORDER BY c.conrelid = $1::regclass DESC, c.conname`, table)
+		WHERE c.contype = 'f' AND c.conparentid = 0 AND (`+condition+`)
+		ORDER BY c.conrelid = $1::regclass DESC, c.conname`, append([]any{table}, args...)...)
 	if err != nil {
-		return nil, engine.Explain("list the foreign keys of "+table, err)
+		return nil, err
 	}
 	keys := make([]foreignKey, len(rows))
 	for i, r := range rows {
@@ -40,8 +47,14 @@ func foreignKeys(ctx context.Context, env catalog, table string) ([]foreignKey, 
 
 // qualified runs a query with an empty search_path, so that PostgreSQL writes
 // every name in full; what it writes can then be run under any search_path.
+// Inside a transaction it is changed for that only, since the path there may
+// itself be one of SET LOCAL.
 func qualified(ctx context.Context, env catalog, sql string, args ...any) ([]engine.Row, error) {
-	before, err := env.Rows(ctx, "SELECT pg_catalog.current_setting('search_path') AS path, pg_catalog.set_config('search_path', '', false)")
+	inside, err := env.InTransaction(ctx)
+	if err != nil {
+		return nil, err
+	}
+	before, err := env.Rows(ctx, fmt.Sprintf("SELECT pg_catalog.current_setting('search_path') AS path, pg_catalog.set_config('search_path', '', %t)", inside))
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +62,7 @@ func qualified(ctx context.Context, env catalog, sql string, args ...any) ([]eng
 	if failed := env.Rollback; err != nil {
 		err = errors.Join(err, failed(ctx))
 	}
-	_, resetErr := env.Rows(context.WithoutCancel(ctx), "SELECT pg_catalog.set_config('search_path', $1, false)", before[0]["path"])
+	_, resetErr := env.Rows(context.WithoutCancel(ctx), fmt.Sprintf("SELECT pg_catalog.set_config('search_path', $1, %t)", inside), before[0]["path"])
 	return rows, errors.Join(err, resetErr)
 }
 
@@ -69,11 +82,14 @@ func (k foreignKey) obligation() event.Obligation {
 // separator.
 func quoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
-// keyExists says whether a constraint is in the catalog and valid as far as it
-// was.
-func keyExists(ctx context.Context, env *engine.Env, table, name string) (bool, error) {
-	rows, err := env.Rows(ctx, "SELECT 1 FROM pg_catalog.pg_constraint WHERE contype = 'f' AND conrelid = to_regclass($1) AND conname = $2", table, name)
-	return len(rows) > 0, err
+// keyExists says whether a constraint is in the catalog, and whether it is valid
+// there.
+func keyExists(ctx context.Context, env *engine.Env, table, name string) (there, valid bool, err error) {
+	rows, err := env.Rows(ctx, "SELECT convalidated AS valid FROM pg_catalog.pg_constraint WHERE contype = 'f' AND conrelid = to_regclass($1) AND conname = $2", table, name)
+	if err != nil || len(rows) == 0 {
+		return false, false, err
+	}
+	return true, rows[0]["valid"] == true, nil
 }
 
 // restoreKeys brings back every foreign key of the ledger whose two tables can
@@ -99,6 +115,9 @@ func restoreKeys(ctx context.Context, env *engine.Env, a *attempts) ([]string, e
 // canCarry says whether a foreign key between the two tables is possible: both
 // ordinary, or distributed side by side, or to a reference table.
 func canCarry(ctx context.Context, env *engine.Env, o event.Obligation) (bool, error) {
+	if env.Run().Engine == "postgresql" {
+		return true, nil
+	}
 	child, err := readTable(ctx, env, o.Table)
 	if err != nil {
 		return false, err
@@ -118,9 +137,10 @@ func canCarry(ctx context.Context, env *engine.Env, o event.Obligation) (bool, e
 }
 
 // restoreKey adds the constraint without looking at the rows, which locks for a
-// moment, and validates it afterwards, which stalls no one.
+// moment, and validates it afterwards, which stalls no one. What an earlier
+// attempt has done of the two is not done again.
 func restoreKey(ctx context.Context, env *engine.Env, a *attempts, o event.Obligation) error {
-	there, err := keyExists(ctx, env, o.Table, o.Name)
+	there, valid, err := keyExists(ctx, env, o.Table, o.Name)
 	if err != nil {
 		return err
 	}
@@ -129,17 +149,25 @@ func restoreKey(ctx context.Context, env *engine.Env, a *attempts, o event.Oblig
 			return err
 		}
 	}
-	if there, err = keyExists(ctx, env, o.Table, o.Name); err != nil {
+	if !valid && wasValid(o) {
+		if err := validateKey(ctx, env, a, o); err != nil {
+			return err
+		}
+	}
+	if there, valid, err = keyExists(ctx, env, o.Table, o.Name); err != nil {
 		return err
 	}
-	if !there {
-		return fmt.Errorf("the constraint was added and is not in the catalog")
+	if !there || !valid && wasValid(o) {
+		return errors.New("the constraint was added and is not in the catalog as it was")
 	}
 	return env.Settle(o.ID)
 }
 
+// wasValid says whether the constraint held for all rows before it was dropped.
+func wasValid(o event.Obligation) bool { return !strings.HasSuffix(o.Restore, " NOT VALID") }
+
 func addKey(ctx context.Context, a *attempts, o event.Obligation) error {
-	if strings.HasSuffix(o.Restore, " NOT VALID") {
+	if !wasValid(o) {
 		return a.run(ctx, o.Table, o.Restore)
 	}
 	err := a.run(ctx, o.Table, o.Restore+" NOT VALID")
@@ -148,7 +176,12 @@ func addKey(ctx context.Context, a *attempts, o event.Obligation) error {
 		// A partitioned table, and so one of the stand-in, takes it only whole.
 		return a.run(ctx, o.Table, o.Restore)
 	}
-	if err != nil {
+	return err
+}
+
+// validateKey validates the constraint, unless it was added whole.
+func validateKey(ctx context.Context, env *engine.Env, a *attempts, o event.Obligation) error {
+	if _, valid, err := keyExists(ctx, env, o.Table, o.Name); err != nil || valid {
 		return err
 	}
 	return a.run(ctx, o.Table, fmt.Sprintf("ALTER TABLE %s VALIDATE CONSTRAINT %s", o.Table, quoteName(o.Name)))

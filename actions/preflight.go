@@ -217,7 +217,8 @@ func (x *distribution) checkServer(ctx context.Context) ([]finding, error) {
 	}
 	rows, err := x.catalog.Rows(ctx, `
 		SELECT current_setting('wal_level') AS wal_level,
-		       current_setting('output_plugin_libraries', true) AS plugins,
+		       pg_has_role('pg_read_all_settings', 'usage') AS may_read,
+		       CASE WHEN pg_has_role('pg_read_all_settings', 'usage') THEN current_setting('output_plugin_libraries', true) END AS plugins,
 		       EXISTS (SELECT 1 FROM pg_dist_node WHERE groupid = 0) AS registered,
 		       (SELECT count(*) FROM pg_stat_activity
 		        WHERE state = 'active' AND query ILIKE '%create_distributed_table_concurrently(%' AND pid <> pg_backend_pid()) AS running`)
@@ -235,6 +236,9 @@ func (x *distribution) checkServer(ctx context.Context) ([]finding, error) {
 			"ALTER SYSTEM SET output_plugin_libraries = pgoutput, test_decoding, citus; SELECT pg_reload_conf()",
 			[]string{"output_plugin_libraries"},
 		})
+	}
+	if row["may_read"] != true {
+		x.notes = append(x.notes, "this role may not read output_plugin_libraries, which has to list citus where the server has it")
 	}
 	if row["registered"] != true {
 		found = append(found, finding{"the coordinator is not registered", "SELECT citus_set_coordinator_host('<hostname>', <port>)", []string{"citus_set_coordinator_host"}})

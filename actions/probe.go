@@ -126,9 +126,9 @@ const dutyCycle = 50
 func (p *Probe) Check(at *engine.Places) {
 	switch {
 	case at.Has("sql") == at.Has("builtin"):
-		at.Problem("builtin", "probe/source", "a probe has either sql or builtin", "")
+		at.Problem("builtin", "probe/source", "a probe has either sql or builtin", "give it one of them")
 	case at.Has("builtin") && at.Has("sighting"):
-		at.Problem("sighting", "probe/sighting", "a builtin probe knows its sightings", "")
+		at.Problem("sighting", "probe/sighting", "a builtin probe knows its sightings", "leave it out, or write the query as sql")
 	}
 	if p.Every < time.Millisecond {
 		at.Problem("every", "schema/type", "every is at least 1ms", "")

@@ -46,6 +46,10 @@ type SQL struct {
 	Show bool
 	// How many rows of a result are kept; the rest is read and counted.
 	MaxRows int `default:"1000"`
+	// The foreign keys that these statements drop are to be gone. Without it they
+	// are on record in the ledger, and a run in which no later statement adds them
+	// again cannot end well.
+	ForGood bool
 }
 
 // SQLResult is what the last statement that returned rows returned, and what
@@ -88,7 +92,7 @@ func (a *SQL) Check(at *engine.Places) {
 		at.Problem(sources[1], "sql/two-sources", fmt.Sprintf("sql has %s; it takes one of them", strings.Join(sources, " and ")), "")
 	}
 	if at.Has("query") && at.Has("args") {
-		at.Problem("args", "sql/two-args", "the query brings its own args", "")
+		at.Problem("args", "sql/two-args", "the query brings its own args", "leave args out here, or there")
 	}
 	if a.MaxRows < 1 {
 		at.Problem("max_rows", "schema/type", "max_rows is at least 1", "")
@@ -178,11 +182,21 @@ func (a *SQL) Run(ctx context.Context, env *engine.Env) (SQLResult, error) {
 			result.Statements++
 			continue
 		}
+		if !a.ForGood {
+			if err := oweDropped(ctx, env, st.Text); err != nil {
+				return result, err
+			}
+		}
 		r, err := env.Query(ctx, a.MaxRows, st, args...)
 		if err != nil {
 			return result, err
 		}
 		result.add(r)
+		if st.Class != postgres.Read {
+			if err := env.SettleReturned(ctx); err != nil {
+				return result, err
+			}
+		}
 		if a.Show && len(r.Columns) > 0 {
 			if err := env.Emit(shownRows(env.Step(), r)); err != nil {
 				return result, err
@@ -191,6 +205,9 @@ func (a *SQL) Run(ctx context.Context, env *engine.Env) (SQLResult, error) {
 	}
 	if a.Transaction {
 		if err := env.Exec(ctx, "COMMIT"); err != nil {
+			return result, err
+		}
+		if err := env.SettleReturned(ctx); err != nil {
 			return result, err
 		}
 	}

@@ -55,7 +55,7 @@ func (w *Wait) ExprNames(string) engine.Names {
 // Check wants one statement and a rest between two polls.
 func (w *Wait) Check(at *engine.Places) {
 	if n := len(w.SQL.Statements()); n != 1 && w.SQL.Text != "" {
-		at.Problem("sql", "wait/statements", fmt.Sprintf("wait polls one statement, and here are %d", n), "")
+		at.Problem("sql", "wait/statements", fmt.Sprintf("wait polls one statement, and here are %d", n), "ask for all of it in one query")
 	}
 	if w.Every <= 0 {
 		at.Problem("every", "schema/type", "every is longer than nothing, for example 5s", "")

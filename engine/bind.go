@@ -246,10 +246,11 @@ func checkAgain(v reflect.Value, n *syntax.Node, given map[string]*syntax.Node, 
 	}
 	at := &Places{node: n, given: given, open: open}
 	checker.Check(at)
-	if len(at.problems) == 0 {
+	errors := at.problems.Errors()
+	if len(errors) == 0 {
 		return nil
 	}
-	p := at.problems[0]
+	p := errors[0]
 	return &Fault{Message: p.Message, Place: placeOf(p.Pos), Excerpt: n.Source().Excerpt(p.Pos, p.Width, p.Hint)}
 }
 
@@ -292,6 +293,18 @@ func (p *Places) Problem(field, code, message, hint string) {
 	}
 	p.problems = append(p.problems, n.Problem(code, message, hint))
 }
+
+// Warning reports something unwise at a field.
+func (p *Places) Warning(field, code, message, hint string) {
+	before := len(p.problems)
+	p.Problem(field, code, message, hint)
+	for i := before; i < len(p.problems); i++ {
+		p.problems[i] = p.problems[i].Warning()
+	}
+}
+
+// Add reports a problem with a place of its own, such as that of an Expr.
+func (p *Places) Add(problem syntax.Problem) { p.problems = append(p.problems, problem) }
 
 func (c *compiler) bindPointer(n *syntax.Node, t reflect.Type, f field) bound {
 	b := c.bind(n, t.Elem(), f)
@@ -403,6 +416,7 @@ func (c *compiler) bindSQL(n *syntax.Node) bound {
 	if t == nil {
 		return constantValue(reflect.ValueOf(SQL{}))
 	}
+	c.texts = append(c.texts, t)
 	return sqlBound(t)
 }
 
@@ -431,7 +445,12 @@ func (c *compiler) bindFile(n *syntax.Node) bound {
 		c.add(n.Problem(problems[0].Code, fmt.Sprintf("%s: %s", shown, problems[0].Message), ""))
 		return none
 	}
-	return c.bindSQL(syntax.TextNode(shown, src))
+	text := syntax.TextNode(shown, src)
+	if c.beside == nil {
+		c.beside = map[string]*syntax.Source{}
+	}
+	c.beside[shown] = text.Source()
+	return c.bindSQL(text)
 }
 
 func (c *compiler) bindSteps(n *syntax.Node) bound {

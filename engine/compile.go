@@ -17,15 +17,15 @@ import (
 	"runbook/engine/syntax"
 )
 
-// Compile checks a runbook and makes its plan. It returns all problems, and no
-// plan when there is one. It makes no connection; the files that the runbook
-// names are read through files.
+// Compile checks a runbook and makes its plan. It returns all problems, warnings
+// too, and no plan when one of them is an error. It makes no connection; the
+// files that the runbook names are read through files.
 func Compile(rb *syntax.Runbook, actions []Action, files Files) (*Plan, syntax.Problems) {
 	plan, problems := compile(rb, actions, files, nil)
 	if plan != nil {
 		plan.again = func(told *columns) syntax.Problems {
 			_, problems := compile(rb, actions, files, told)
-			return problems
+			return problems.Errors()
 		}
 	}
 	return plan, problems
@@ -33,7 +33,7 @@ func Compile(rb *syntax.Runbook, actions []Action, files Files) (*Plan, syntax.P
 
 // compile is Compile with what a server has told, if one was asked.
 func compile(rb *syntax.Runbook, actions []Action, files Files, told *columns) (*Plan, syntax.Problems) {
-	c := &compiler{rb: rb, actions: actions, files: files, told: told, typed: map[string]types.Type{}, names: newNames(), used: map[string]bool{}, plan: &Plan{
+	c := &compiler{rb: rb, actions: actions, files: files, told: told, typed: map[string]types.Type{}, names: newNames(), used: map[string]bool{}, reads: map[string]bool{}, paths: newPaths(), plan: &Plan{
 		index:  map[string]*step{},
 		File:   rb.File,
 		Name:   strings.TrimSuffix(filepath.Base(rb.File), filepath.Ext(rb.File)),
@@ -45,11 +45,12 @@ func compile(rb *syntax.Runbook, actions []Action, files Files, told *columns) (
 	c.ids(rb.Steps)
 	c.plan.steps = c.steps(rb.Steps, "")
 	c.plan.count = c.count
-	c.unused()
-	if len(c.problems) > 0 {
+	c.unusedQueries()
+	if len(c.problems.Errors()) > 0 {
 		return nil, c.problems
 	}
-	return c.plan, nil
+	c.unusedNames()
+	return c.plan, c.problems
 }
 
 type compiler struct {
@@ -64,6 +65,15 @@ type compiler struct {
 	path       string          // of the step being compiled
 	connection string          // of the steps around it that name one
 	used       map[string]bool // queries that a step uses
+	reads      map[string]bool // names that an expression uses
+	registered []*syntax.Node  // the names of all registered values, in the order of the file
+	paths      *paths
+	done       bool                      // all steps are compiled
+	around     []*step                   // the steps that the one being compiled stands in
+	texts      []*template               // the SQL of the step being compiled
+	opened     map[string]*step          // that began a transaction, by connection
+	cleared    *step                     // what is tried again and has dropped an index
+	beside     map[string]*syntax.Source // files that the runbook names, by name
 	seen       map[string]*syntax.Node
 	later      map[string]int // lines in which names are registered
 	count      int
@@ -95,7 +105,21 @@ func (c *compiler) fields(t reflect.Type) []field {
 	return out
 }
 
-func (c *compiler) add(ps ...syntax.Problem) { c.problems = append(c.problems, ps...) }
+func (c *compiler) add(ps ...syntax.Problem) {
+	for _, p := range ps {
+		if p.Severity == syntax.Error || !c.source(p.Pos.File).Allows(p.Pos.Line, p.Code) {
+			c.problems = append(c.problems, p)
+		}
+	}
+}
+
+// source is the text of the runbook, or of a file that it names.
+func (c *compiler) source(file string) *syntax.Source {
+	if s := c.beside[file]; s != nil {
+		return s
+	}
+	return c.rb.Source
+}
 
 func (c *compiler) header() {
 	rb := c.rb
@@ -191,6 +215,7 @@ func (c *compiler) ids(steps []*syntax.Step) {
 	for _, s := range steps {
 		if r := s.Register; r != nil {
 			c.later[r.Name.Text] = r.Name.Pos.Line
+			c.registered = append(c.registered, r.Name)
 		}
 		if s.ID != nil {
 			if first, twice := c.seen[s.ID.Text]; twice {
@@ -217,15 +242,6 @@ func (c *compiler) queryNames() []string {
 	return out
 }
 
-// unused checks the queries that no step uses: a problem in one is a problem.
-func (c *compiler) unused() {
-	for _, q := range c.rb.Queries {
-		if !c.used[q.Name.Text] {
-			c.queryBound(q)
-		}
-	}
-}
-
 // steps compiles steps in order, so that each sees what those before it
 // register.
 func (c *compiler) steps(nodes []*syntax.Step, prefix string) []*step {
@@ -244,9 +260,9 @@ func (c *compiler) steps(nodes []*syntax.Step, prefix string) []*step {
 
 func (c *compiler) step(n *syntax.Step, prefix, key string) *step {
 	path := prefix + key
-	outer := c.path
-	c.path = path
-	defer func() { c.path = outer }()
+	outer, texts := c.path, c.texts
+	c.path, c.texts = path, nil
+	defer func() { c.path, c.texts = outer, texts }()
 	s := &step{node: n, path: path, prefix: len(prefix), digest: digest(n.Node), register: n.Register, connection: cmp.Or(c.connection, "main")}
 	for _, t := range n.Tags {
 		s.tags = append(s.tags, t.Text)
@@ -261,6 +277,7 @@ func (c *compiler) step(n *syntax.Step, prefix, key string) *step {
 	if n.AllowFailure != nil {
 		s.allowFailure = c.bindScalar(n.AllowFailure, reflect.TypeFor[bool](), field{path: "allow_failure"})
 	}
+	defer c.paths.leave(c.paths.here())
 	if n.ForEach != nil {
 		s.loop = c.loop(n.ForEach)
 		defer c.names.remove(n.ForEach.Key.Text)
@@ -268,13 +285,17 @@ func (c *compiler) step(n *syntax.Step, prefix, key string) *step {
 	if n.When != nil {
 		s.when = c.expression(n.When, exprSpec{want: reflect.TypeFor[bool]()})
 	}
+	c.paths.enterStep(s)
 	c.modifiers(s)
+	c.around = append(c.around, s)
 	c.body(s)
+	c.around = c.around[:len(c.around)-1]
 	c.title(s)
 	c.registers(s)
 	if n.Repeat != nil {
 		s.repeat = c.repeat(n.Repeat)
 	}
+	c.judge(s)
 	return s
 }
 
@@ -468,13 +489,21 @@ func (c *compiler) actionNames() []string {
 
 func (c *compiler) groupBody(s *step) {
 	g := s.node.Group
-	s.group = &group{recovered: g.Recovered, steps: c.steps(g.Steps, s.path+"/")}
+	s.group = &group{recovered: g.Recovered}
+	attempt := c.paths.within(condition{why: ", but the failure may have come first"}, func() {
+		s.group.steps = c.steps(g.Steps, s.path+"/")
+	})
 	if len(g.Rescue) > 0 {
 		c.names.known["failure"] = known{typ: goType(reflect.TypeFor[FailureInfo]()), what: "the failure"}
-		s.group.rescue = c.steps(g.Rescue, s.path+"/rescue/")
+		c.paths.within(condition{why: " only after a failure"}, func() {
+			s.group.rescue = c.steps(g.Rescue, s.path+"/rescue/")
+		})
 		c.names.remove("failure")
 	}
 	s.group.always = c.steps(g.Always, s.path+"/always/")
+	if !g.Recovered {
+		c.paths.settle(attempt) // what follows the group is reached only when its steps succeeded
+	}
 }
 
 // title is the step's name, or says what it does.
@@ -534,6 +563,7 @@ func (c *compiler) registers(s *step) {
 		return
 	}
 	if id := s.node.ID; id != nil {
+		c.paths.gets("steps."+id.Text, id)
 		c.names.steps[id.Text] = s.action.result
 		if typ, ok := c.told.step(s.path, s.action.result); ok {
 			c.typed[id.Text] = typ
@@ -562,4 +592,5 @@ func (c *compiler) registers(s *step) {
 		typ = told // a name that is registered with several types says nothing before it runs
 	}
 	c.add(c.names.add(r.Name, typ, "registered")...)
+	c.paths.gets(r.Name.Text, r.Name)
 }

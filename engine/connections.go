@@ -117,7 +117,20 @@ func (c *Connections) connect(ctx context.Context, target *postgres.Target, name
 	}
 	s.Session = inner
 	c.opened(inner.PID())
+	if !watched {
+		return s, nil
+	}
+	if err := s.durable(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("connection %s: %w", name, err), s.Close(ctx))
+	}
 	return s, nil
+}
+
+// durable makes an answered COMMIT one that a crash of the server cannot undo:
+// the journal says done from then on. A step's settings go before it.
+func (s *session) durable(ctx context.Context) error {
+	_, err := s.Query(ctx, "SELECT pg_catalog.set_config('synchronous_commit', 'on', false) WHERE pg_catalog.current_setting('synchronous_commit') = 'off'")
+	return err
 }
 
 // Close closes every session. Transactions that are still open are rolled back

@@ -175,7 +175,11 @@ func (e *Env) RunSteps(ctx context.Context, s Steps) error {
 // try again after delay.
 func (e *Env) Retrying(attempt int, delay time.Duration, err error) error {
 	e.x.counts.Retried++
-	return e.Emit(event.StepRetrying{Step: e.path, Attempt: attempt, Delay: event.Duration(delay), Failure: failureOf(e.step, err)})
+	s := e.step
+	if s.node == nil { // not of the runbook, see Aside
+		s = nil
+	}
+	return e.Emit(event.StepRetrying{Step: e.path, Attempt: attempt, Delay: event.Duration(delay), Failure: failureOf(s, err)})
 }
 
 // Earlier are the results of type R that steps of the run have left so far,

@@ -92,6 +92,8 @@ type program struct {
 	uses   []string  // names of the run that it reads
 	later  []string  // what of them only a run knows: run.id, steps.ID, random(), …
 	types  types.Map // of the names in a condition, for its operands
+	// why a name may have no value, for those that may; in parentheses
+	missing map[string]string
 }
 
 // Fault is an error in an expression or a template while it is evaluated.
@@ -118,7 +120,7 @@ func placeOf(p syntax.Pos) event.Place { return event.Place{File: p.File, Line: 
 func (p *program) run(env map[string]any) (any, error) {
 	for _, name := range p.uses {
 		if _, ok := env[name]; !ok {
-			return nil, p.fault(strings.Index(p.text, name), fmt.Sprintf("%q has no value here: the step that registers it did not run", name))
+			return nil, p.fault(strings.Index(p.text, name), fmt.Sprintf("%q has no value here: the step that registers it did not run%s", name, p.missing[name]))
 		}
 	}
 	machine := vm.VM{MemoryBudget: 1 << 20}
@@ -239,7 +241,7 @@ func kindName(t reflect.Type) string {
 // resolve finds every name that the expression uses and reports those that
 // nothing has.
 func (c *compiler) resolve(p *program, tree *parser.Tree, spec exprSpec) (types.Map, bool) {
-	v := &identifiers{locals: map[string]bool{}, called: map[ast.Node]bool{}}
+	v := &identifiers{}
 	ast.Walk(&tree.Node, v)
 	p.later = v.later
 	env, ok := types.Map{}, true
@@ -259,6 +261,9 @@ func (c *compiler) resolve(p *program, tree *parser.Tree, spec exprSpec) (types.
 			env["env"] = types.Map{types.Extra: types.Any}
 			p.uses = append(p.uses, name)
 		case isFunction(name) && (spec.sql || name == fnCompare || name == fnRandom):
+			if name == fnRaw {
+				c.rawText(p, id)
+			}
 		default:
 			t, found := c.names.typeOf(name, spec.extra)
 			switch hint := c.elsewhere(name); {
@@ -277,6 +282,7 @@ func (c *compiler) resolve(p *program, tree *parser.Tree, spec exprSpec) (types.
 			env[name] = t
 			if _, given := spec.extra[name]; !given {
 				p.uses = append(p.uses, name)
+				c.read(p, name, name, id.Location().From)
 			}
 		}
 	}
@@ -312,6 +318,7 @@ func (c *compiler) stepsType(p *program, used []*ast.MemberNode, ok *bool) types
 				fmt.Sprintf("no earlier step has the id %q", id.Value), c.stepHint(id.Value)))
 			continue
 		}
+		c.read(p, "steps."+id.Value, id.Value, id.Location().From)
 		m[id.Value] = goType(t)
 		if told, ok := c.typed[id.Value]; ok {
 			m[id.Value] = told
@@ -341,6 +348,9 @@ func (v *identifiers) Visit(node *ast.Node) {
 	case *ast.IdentifierNode:
 		v.found = append(v.found, n)
 	case *ast.CallNode:
+		if v.called == nil {
+			v.called = map[ast.Node]bool{}
+		}
 		v.called[n.Callee] = true
 		if id, ok := n.Callee.(*ast.IdentifierNode); ok && id.Value == fnRandom {
 			v.later = append(v.later, "random()")
@@ -350,6 +360,9 @@ func (v *identifiers) Visit(node *ast.Node) {
 			v.later = append(v.later, "now()")
 		}
 	case *ast.VariableDeclaratorNode:
+		if v.locals == nil {
+			v.locals = map[string]bool{}
+		}
 		v.locals[n.Name] = true
 	case *ast.MemberNode:
 		id, ok := n.Node.(*ast.IdentifierNode)

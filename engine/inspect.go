@@ -237,13 +237,13 @@ func (n *inspector) judge(ctx context.Context, s *step, st Statement, pg *postgr
 	}
 	n.out.Checked++
 	n.out.Problems = append(n.out.Problems, syntax.Problem{
-		Pos: pos, Width: width, Code: "sql/" + condition(pg.SQLSTATE), Message: pg.Message, Hint: n.near(ctx, s, pg, word),
+		Pos: pos, Width: width, Code: "sql/" + conditionCode(pg.SQLSTATE), Message: pg.Message, Hint: n.near(ctx, s, pg, word),
 	})
 	n.out.Sources[pos.File] = st.source()
 }
 
-// condition is the name of a SQLSTATE as a code has it: undefined_table.
-func condition(sqlstate string) string {
+// conditionCode is the name of a SQLSTATE as a code has it: undefined_table.
+func conditionCode(sqlstate string) string {
 	if name := postgres.ConditionName(sqlstate); name != "" {
 		return name
 	}

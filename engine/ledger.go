@@ -36,6 +36,15 @@ func (l *ledger) entries() []event.Obligation {
 	return slices.Clone(l.due)
 }
 
+// ids names the entries.
+func ids(list []event.Obligation) string {
+	names := make([]string, len(list))
+	for i, o := range list {
+		names[i] = o.ID
+	}
+	return strings.Join(names, ", ")
+}
+
 // Owe opens a ledger entry for an object of the step's database. When it returns
 // nil the entry is on disk and the object may be dropped.
 func (e *Env) Owe(o event.Obligation) error {
@@ -113,11 +122,11 @@ func (x *executor) isBack(ctx context.Context, o event.Obligation) (bool, error)
 	}
 	defer s.use("", nil)() // a question of the engine's own, and no event
 	r, err := s.Query(ctx, `
-		SELECT FROM pg_catalog.pg_constraint
+		SELECT 1 FROM pg_catalog.pg_constraint
 		WHERE conrelid = pg_catalog.to_regclass($1) AND conname = $2 AND (convalidated OR $3)`,
 		o.Table, o.Name, strings.HasSuffix(o.Restore, " NOT VALID"))
 	if err != nil {
 		return false, err
 	}
-	return r.Rows != nil, nil
+	return len(r.Rows) > 0, nil
 }

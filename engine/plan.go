@@ -116,7 +116,7 @@ func (p *Plan) Steps() int { return p.count }
 
 // digest identifies what a step says, whatever its layout.
 func digest(n *syntax.Node) string {
-	sum := sha256.Sum256(appendNode(nil, n))
+	sum := sha256.Sum256(appendNode(make([]byte, 0, 1024), n)) // most steps fit
 	return hex.EncodeToString(sum[:12])
 }
 

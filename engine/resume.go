@@ -129,7 +129,7 @@ func (x *executor) takeOver(ctx context.Context) error {
 		if err := x.emit(event.StatementFinished{Step: c.Step, Connection: c.Connection, PID: c.PID, SQL: tag, Tag: tag}); err != nil {
 			return err
 		}
-		past.Settle(c.Connection, tag == "COMMIT")
+		past.Settle(c, tag == "COMMIT")
 	}
 	past.Abandon()
 	return nil
@@ -165,6 +165,25 @@ func (x *executor) outlast(ctx context.Context) error {
 	}
 }
 
+// recall brings back what steps had left in scope that are not come to again.
+func (x *executor) recall(left []*journal.Step) error {
+	for _, past := range left {
+		s := x.plan.index[turns.ReplaceAllString(past.Path, "")]
+		if s == nil || s.action == nil || past.Result() == nil {
+			continue
+		}
+		result, err := s.action.decode(past.Result())
+		if err != nil {
+			return fmt.Errorf("restore step %s: %w", past.Path, err)
+		}
+		if err := (&turn{x: x, s: s}).keep(result); err != nil {
+			return err
+		}
+		x.left = append(x.left, result)
+	}
+	return nil
+}
+
 // resumed looks at what the journal says of a step before it would run. handled
 // means that it is not to run.
 func (t *turn) resumed(ctx context.Context) (handled bool, err error) {
@@ -182,7 +201,7 @@ func (t *turn) resumed(ctx context.Context) (handled bool, err error) {
 		return true, t.skip("failed before, which was allowed")
 	case t.s.group != nil:
 		t.turnsDone = past.Turns
-		return false, nil
+		return false, x.recall(past.Left)
 	}
 	t.before = Before{Done: past.Done}
 	for _, u := range past.Unanswered {
@@ -190,13 +209,16 @@ func (t *turn) resumed(ctx context.Context) (handled bool, err error) {
 	}
 	if !past.InDoubt() {
 		t.turnsDone = past.Turns
-		return false, nil
+		return false, x.recall(past.Left)
 	}
 	return t.decide(ctx, past)
 }
 
-// restore brings back what a done step had left in scope.
+// restore brings back what a done step, and those inside, had left in scope.
 func (t *turn) restore(past *journal.Step) error {
+	if err := t.x.recall(t.x.options.Past.Left(t.path)); err != nil {
+		return err
+	}
 	if t.s.action != nil && past.Result() != nil {
 		result, err := t.s.action.decode(past.Result())
 		if err != nil {

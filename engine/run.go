@@ -229,7 +229,7 @@ func (x *executor) settled(ctx context.Context, err error) error {
 	}
 	if open := x.ledger.entries(); len(open) > 0 {
 		return &Failed{
-			Message: fmt.Sprintf("what the steps dropped was not brought back: %s", counted(len(open), "constraint")),
+			Message: fmt.Sprintf("the steps dropped what they did not bring back: %s", ids(open)),
 			Hint:    "add the step that brings it back; where a constraint is to be gone, say for_good: true beside the statement that drops it",
 		}
 	}

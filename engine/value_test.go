@@ -197,7 +197,7 @@ func FuzzExpression(f *testing.F) {
 		node := syntax.TextNode("f", []byte(text))
 		rb := &syntax.Runbook{}
 		values := map[string]any{"a": int64(1), "text": "x", "rows": []Row{{"x": int64(1), "b": nil}}, "run": RunInfo{}, "env": map[string]any{}, "steps": map[string]any{}}
-		c := &compiler{rb: rb, names: newNames(), plan: &Plan{}}
+		c := &compiler{rb: rb, names: newNames(), reads: map[string]bool{}, paths: newPaths(), plan: &Plan{}}
 		for name, v := range values {
 			if _, has := c.names.known[name]; !has && name != "env" && name != "steps" {
 				c.names.known[name] = known{typ: types.TypeOf(v)}

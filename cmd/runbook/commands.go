@@ -13,8 +13,11 @@ func commands(stdout, stderr io.Writer) []*cli.Command {
 	list := []*cli.Command{
 		runCommand(stdout, stderr),
 		resumeCommand(stdout),
+		ledgerCommand(stdout),
+		runsCommand(stdout),
 		planCommand(stdout),
-		validateCommand(stdout),
+		validateCommand(stdout, stderr),
+		explainCommand(stdout),
 		newCommand(stdout),
 		actionsCommand(stdout),
 		schemaCommand(stdout),

@@ -15,6 +15,7 @@ import (
 
 	"runbook/actions"
 	"runbook/docs"
+	"runbook/engine/explain"
 	"runbook/engine/journal"
 	"runbook/engine/syntax"
 	"runbook/runbooks"
@@ -260,6 +261,8 @@ func (l *commandLine) arguments() []candidate {
 		return words(runs)
 	case l.command.Name == "actions":
 		return actionNames()
+	case l.command.Name == "explain":
+		return problemCodes()
 	case usage != "" && usage == strings.ToLower(usage):
 		return words(strings.Split(usage, "|"))
 	}
@@ -271,6 +274,14 @@ func actionNames() []candidate {
 	for _, a := range actions.All() {
 		summary, _ := docs.Summary(a.Name)
 		out = append(out, candidate{a.Name, summary})
+	}
+	return out
+}
+
+func problemCodes() []candidate {
+	var out []candidate
+	for _, p := range explain.All() {
+		out = append(out, candidate{p.Code, p.Title})
 	}
 	return out
 }

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"fmt"
+	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"runbook/actions"
@@ -62,25 +66,52 @@ func shippedName(name string) (string, bool) {
 	return "", false
 }
 
-// load reads, parses and compiles a runbook.
-func load(b book) (*engine.Plan, error) {
+// checked is a runbook that was looked at, with all that was found.
+type checked struct {
+	plan     *engine.Plan // nil when there is an error
+	problems syntax.Problems
+	sources  map[string]*syntax.Source
+	steps    int
+}
+
+// check reads, parses and compiles a runbook.
+func check(b book) checked {
 	src, problems := syntax.ReadFile(b.files.FS, b.name, b.shown)
 	if problems != nil {
 		if problems[0].Code == "file/missing" {
 			problems[0].Hint = nearFile(b.shown)
 		}
-		return nil, &problemsError{problems: problems}
+		return checked{problems: problems}
 	}
 	rb, problems := syntax.Parse(b.shown, src)
-	sources := map[string]*syntax.Source{b.shown: syntax.NewSource(b.shown, src)}
+	out := checked{problems: problems, sources: map[string]*syntax.Source{b.shown: syntax.NewSource(b.shown, src)}}
 	if rb == nil {
-		return nil, &problemsError{problems: problems, sources: sources}
+		return out
 	}
 	plan, more := engine.Compile(rb, actions.All(), b.files)
-	if problems = append(problems, more...); len(problems) > 0 {
-		return nil, &problemsError{problems: problems, sources: sources}
+	out.problems = append(out.problems, more...)
+	out.steps = rb.Size()
+	if len(out.problems.Errors()) == 0 {
+		out.plan = plan
 	}
-	return plan, nil
+	return out
+}
+
+// mention says in one line that there are warnings: a run is not the time to
+// read them.
+func (c checked) mention(stderr io.Writer, name string) {
+	if n := len(c.problems.Warnings().Sort()); n > 0 {
+		fmt.Fprintf(stderr, "%s; see: runbook validate %s\n", counted(n, "warning"), name)
+	}
+}
+
+// load is the plan of a runbook without errors.
+func load(b book) (*engine.Plan, error) {
+	c := check(b)
+	if c.plan == nil {
+		return nil, &problemsError{problems: c.problems, sources: c.sources}
+	}
+	return c.plan, nil
 }
 
 // loadSetup compiles the runbook that builds a plan's starting point.
@@ -91,21 +122,33 @@ func loadSetup(b book, setup string) (*engine.Plan, error) {
 	return load(book{shown: path.Join(b.files.Dir, setup), files: files, name: name})
 }
 
-// nearFile names a runbook that a missing file may have been meant for.
+// nearFile names a runbook that a missing file may have been meant for. Only the
+// names count: a common ending makes no two files alike.
 func nearFile(name string) string {
-	var candidates []string
-	if beside, err := filepath.Glob(filepath.Join(filepath.Dir(name), "*.y*ml")); err == nil {
-		candidates = append(candidates, beside...)
-	}
 	shipped, err := fs.Glob(runbooks.FS, "*.yaml")
-	if err == nil {
-		candidates = append(candidates, shipped...)
+	if err != nil {
+		return ""
 	}
+	files := map[string]string{} // by name without ending
 	for _, file := range shipped {
-		candidates = append(candidates, strings.TrimSuffix(file, ".yaml"))
+		files[stem(file)] = file
 	}
-	if hint := syntax.DidYouMean(name, candidates); hint != "" {
-		return hint
+	if beside, err := filepath.Glob(filepath.Join(filepath.Dir(name), "*.y*ml")); err == nil {
+		for _, file := range beside {
+			files[stem(file)] = file
+		}
+	}
+	wanted := stem(name)
+	if file, there := files[wanted]; there { // the ending is the mistake
+		return fmt.Sprintf("did you mean %q?", file)
+	}
+	if near := syntax.Nearest(wanted, slices.Sorted(maps.Keys(files))); near != "" {
+		return fmt.Sprintf("did you mean %q?", files[near])
 	}
 	return "runbooks that ship with the program: " + strings.Join(shipped, ", ")
+}
+
+func stem(file string) string {
+	base := filepath.Base(file)
+	return strings.TrimSuffix(base, filepath.Ext(base))
 }

@@ -73,10 +73,31 @@ func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(f
 type problemsError struct {
 	problems syntax.Problems
 	sources  map[string]*syntax.Source
-	asked    string // the target that was asked too, "" for none
+	told     bool // they have been shown
 }
 
 func (e *problemsError) Error() string { return e.problems.Error() }
+
+// tell shows the problems, if that was not done yet.
+func (e *problemsError) tell(stderr io.Writer) {
+	if e.told {
+		return
+	}
+	_ = e.problems.Sort().Print(stderr, e.sources)
+	fmt.Fprintf(stderr, "\n%s, no connection made\n", bySeverity(e.problems))
+}
+
+// bySeverity counts problems: "2 errors, 1 warning".
+func bySeverity(ps syntax.Problems) string {
+	var out []string
+	if n := len(ps.Errors().Sort()); n > 0 {
+		out = append(out, counted(n, "error"))
+	}
+	if n := len(ps.Warnings().Sort()); n > 0 {
+		out = append(out, counted(n, "warning"))
+	}
+	return strings.Join(out, ", ")
+}
 
 // run is the program without the process: arguments in, exit code out.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -146,12 +167,7 @@ func exitCode(err error, stderr io.Writer) int {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &problems):
-		_ = problems.problems.Sort().Print(stderr, problems.sources)
-		where := "no connection made"
-		if problems.asked != "" {
-			where = "checked against " + problems.asked
-		}
-		fmt.Fprintf(stderr, "\n%s, %s\n", counted(len(problems.problems.Sort()), "problem"), where)
+		problems.tell(stderr)
 		return exitUsage
 	case errors.As(err, &usage):
 		fmt.Fprintf(stderr, "runbook: %s\n", err)

@@ -164,10 +164,11 @@ func variables(files, settings []string) (map[string]string, error) {
 }
 
 func (o *runOptions) run(ctx context.Context, stdout, stderr io.Writer) (err error) {
-	plan, err := load(o.book)
-	if err != nil {
-		return err
+	c := check(o.book)
+	if c.plan == nil {
+		return &problemsError{problems: c.problems, sources: c.sources}
 	}
+	plan := c.plan
 	var setup *engine.Plan
 	if o.sandbox.set && plan.Setup != "" {
 		if setup, err = loadSetup(o.book, plan.Setup); err != nil {
@@ -195,6 +196,7 @@ func (o *runOptions) run(ctx context.Context, stdout, stderr io.Writer) (err err
 	if err != nil {
 		return usagef("--dsn: %s", err)
 	}
+	c.mention(stderr, o.book.shown)
 	j, err := journal.Create(o.dir, info.ID)
 	if err != nil {
 		return err

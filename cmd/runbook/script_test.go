@@ -381,6 +381,7 @@ var varying = []struct {
 	// the time that the run took
 	{regexp.MustCompile(`(?m)^((?:DONE|FAILED|STOPPED|UNKNOWN) .* in )\S+$`), "${1}TIME"},
 	{regexp.MustCompile(`\(\d+\.\d s\)`), "(TIME)"},
+	{regexp.MustCompile(`\(\d+ ms, `), "(TIME, "},
 	{regexp.MustCompile(`\bagain in \S+`), "again in TIME"},
 }
 

@@ -2,11 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -15,7 +14,7 @@ import (
 	"runbook/engine/syntax"
 )
 
-func validateCommand(stdout io.Writer) *cli.Command {
+func validateCommand(stdout, stderr io.Writer) *cli.Command {
 	return &cli.Command{
 		Name:      "validate",
 		Usage:     "check runbooks without a connection, and show all problems of all files",
@@ -23,6 +22,8 @@ func validateCommand(stdout io.Writer) *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "dsn", Usage: "have this database, a `URL` or keywords, check the statements too, without changing anything"},
 			&cli.StringSliceFlag{Name: "var", Usage: "set a variable for --dsn: `NAME=VALUE`, the value in YAML"},
+			&cli.StringFlag{Name: "format", Value: "text", Usage: "`FORM` of the problems: text, json, or github for annotations in its workflows"},
+			&cli.BoolFlag{Name: "strict", Usage: "end with 2 for warnings too"},
 			&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "show what could not be checked"},
 		},
 		Action: func(c *cli.Context) error {
@@ -33,14 +34,27 @@ func validateCommand(stdout io.Writer) *cli.Command {
 			if err != nil {
 				return err
 			}
-			v := &validation{stdout: stdout, vars: vars, verbose: c.Bool("verbose"), found: &problemsError{sources: map[string]*syntax.Source{}}}
+			write, ok := problemForms[c.String("format")]
+			if !ok {
+				return usagef("--format is text, json or github, not %q", c.String("format"))
+			}
+			v := &validation{notes: stdout, vars: vars, verbose: c.Bool("verbose"), findings: &findings{sources: map[string]*syntax.Source{}, began: time.Now()}}
+			if c.String("format") != "text" {
+				v.notes = stderr
+			}
 			if c.IsSet("dsn") {
 				if v.target, err = postgres.ParseTarget(c.String("dsn")); err != nil {
 					return usagef("--dsn: %s", err)
 				}
-				v.found.asked = v.target.String()
+				v.asked = v.target.String()
 			}
-			return v.all(c.Context, c.Args().Slice())
+			if err := v.all(c.Context, c.Args().Slice()); err != nil {
+				return err
+			}
+			if err := write(v.findings, stdout, stderr); err != nil {
+				return err
+			}
+			return v.verdict(c.Bool("strict"))
 		},
 	}
 }
@@ -48,11 +62,11 @@ func validateCommand(stdout io.Writer) *cli.Command {
 // validation checks runbooks, and has a database check them too where one is
 // given.
 type validation struct {
-	stdout  io.Writer
+	*findings
+	notes   io.Writer        // what is said beside the problems
 	target  *postgres.Target // nil: offline
 	vars    map[string]string
 	verbose bool
-	found   *problemsError
 }
 
 func (v *validation) all(ctx context.Context, names []string) error {
@@ -61,23 +75,19 @@ func (v *validation) all(ctx context.Context, names []string) error {
 			return err
 		}
 	}
-	if len(v.found.problems) > 0 {
-		return v.found
-	}
+	v.problems = v.problems.Sort()
 	return nil
 }
 
 func (v *validation) one(ctx context.Context, b book) error {
-	plan, err := load(b)
-	var problems *problemsError
-	switch {
-	case errors.As(err, &problems):
-		v.add(problems.problems, problems.sources)
+	c := check(b)
+	v.files++
+	v.steps += c.steps
+	v.add(c.problems, c.sources)
+	if c.plan == nil {
 		return nil
-	case err != nil:
-		return err
 	}
-	told := ""
+	plan, told := c.plan, ""
 	if v.target != nil {
 		if err := override(v.vars, plan, nil); err != nil {
 			return err
@@ -91,9 +101,7 @@ func (v *validation) one(ctx context.Context, b book) error {
 		}
 		if len(inspection.Problems) > 0 {
 			v.add(inspection.Problems, inspection.Sources)
-			if src, err := fs.ReadFile(b.files.FS, b.name); err == nil {
-				v.found.sources[b.shown] = syntax.NewSource(b.shown, src)
-			}
+			maps.Copy(v.sources, c.sources)
 			return nil
 		}
 		told = ", " + counted(inspection.Checked, "statement") + " checked against " + v.target.String()
@@ -101,13 +109,16 @@ func (v *validation) one(ctx context.Context, b book) error {
 			told += fmt.Sprintf(", %d could not be", n)
 		}
 	}
-	_, err = fmt.Fprintf(v.stdout, "%s: good, %s%s\n", b.shown, counted(plan.Steps(), "step"), told)
+	if n := len(c.problems.Sort()); n > 0 {
+		told += ", " + counted(n, "warning")
+	}
+	_, err := fmt.Fprintf(v.notes, "%s: good, %s%s\n", b.shown, counted(plan.Steps(), "step"), told)
 	return err
 }
 
 func (v *validation) add(problems syntax.Problems, sources map[string]*syntax.Source) {
-	v.found.problems = append(v.found.problems, problems...)
-	maps.Copy(v.found.sources, sources)
+	v.problems = append(v.problems, problems...)
+	maps.Copy(v.sources, sources)
 }
 
 func (v *validation) inspect(ctx context.Context, plan *engine.Plan) (*engine.Inspection, error) {
@@ -122,7 +133,7 @@ func (v *validation) unchecked(i *engine.Inspection) error {
 		return nil
 	}
 	for _, u := range i.Unchecked {
-		if _, err := fmt.Fprintf(v.stdout, "%s: could not be checked: %s\n", u.Pos, u.Reason); err != nil {
+		if _, err := fmt.Fprintf(v.notes, "%s: could not be checked: %s\n", u.Pos, u.Reason); err != nil {
 			return err
 		}
 	}

@@ -28,7 +28,7 @@ type State struct {
 
 	steps []*Step // in the order of their first mention
 	index map[event.Step]*Step
-	open  map[string]*transaction // by connection
+	open  map[backend]*transaction
 }
 
 // transaction is one that a connection has open.
@@ -115,17 +115,17 @@ func (s *State) fold(now time.Time, e event.Event) bool {
 		s.forget(e.Step)
 		s.at(e.Step).retry(e)
 	case event.StepRepeating:
-		s.forget(e.Step)
+		s.at(e.Step).leave(s.forget(e.Step))
 		s.at(e.Step).repeat(e)
 	case event.StatementStarted:
-		s.at(e.Step).sent(e, s.open[e.Connection] != nil)
+		s.at(e.Step).sent(e, s.open[backend{e.Connection, e.PID}] != nil)
 	case event.StatementFinished:
 		if step := s.Step(e.Step); step != nil {
 			step.answered(e)
 		}
 		s.transact(e)
 	case event.Committing:
-		if t := s.open[e.Connection]; t != nil {
+		if t := s.open[backend{e.Connection, e.PID}]; t != nil {
 			t.committing = &e
 		}
 	case event.Notice, event.Progress, event.Instruction, event.Sighting, event.WindowClosed, event.Shown, event.Measured, event.Warning:
@@ -150,16 +150,35 @@ func (s *State) at(path event.Step) *Step {
 	return step
 }
 
-// forget drops the steps inside the one of that path: they will start over. A
-// doubt is never dropped.
-func (s *State) forget(path event.Step) {
+// forget drops the steps inside the one of that path, and returns them: they
+// will start over. A doubt is never dropped.
+func (s *State) forget(path event.Step) []*Step {
+	var dropped []*Step
 	s.steps = slices.DeleteFunc(s.steps, func(step *Step) bool {
 		drop := Within(step.Path, path) && !step.InDoubt()
 		if drop {
 			delete(s.index, step.Path)
+			dropped = append(dropped, step)
 		}
 		return drop
 	})
+	return dropped
+}
+
+// Left are the steps inside the one of that path whose results were in scope
+// when the journal ended, the latest of each, in the order in which they were
+// left: those of its earlier turns, then those of the last one.
+func (s *State) Left(path event.Step) []*Step {
+	var left []*Step
+	for _, step := range s.steps {
+		if step.Path == path || Within(step.Path, path) {
+			left = append(left, step.Left...)
+		}
+		if Within(step.Path, path) && step.IsDone() {
+			left = append(left, step)
+		}
+	}
+	return left
 }
 
 func (s *State) close(id string) {

@@ -202,3 +202,27 @@ func TestWithin(t *testing.T) {
 		}
 	}
 }
+
+// TestAnotherSession has a connection that is lost inside a transaction. What
+// commits on the session after it does not commit what went with the first.
+func TestAnotherSession(t *testing.T) {
+	var s State
+	seq := 0
+	add := func(e event.Event) { seq++; s.Add(event.Record{Seq: seq, Event: e}) }
+	answered := func(step, sql, tag string, pid uint32) {
+		add(event.StatementFinished{Step: step, Connection: "main", PID: pid, SQL: sql, Tag: tag})
+	}
+	add(event.RunStarted{})
+	answered("1", "BEGIN", "BEGIN", 7)
+	add(event.StepStarted{Step: "2", Action: "sql", Changes: true})
+	add(event.StatementStarted{Step: "2", Connection: "main", PID: 7, SQL: "INSERT"})
+	answered("2", "INSERT", "INSERT 0 1", 7)
+	add(event.StepFinished{Step: "2", Status: event.Done})
+	add(event.StepStarted{Step: "3", Action: "sql", Changes: true})
+	add(event.StepFinished{Step: "3", Status: event.Unknown, Failure: &event.Failure{Unknown: true}})
+	answered("always", "BEGIN", "BEGIN", 8)
+	answered("always", "COMMIT", "COMMIT", 8)
+	if step := s.Step("2"); step.IsDone() || len(step.Done) > 0 {
+		t.Errorf("step 2 went with its session, and the state says done: %+v", step)
+	}
+}

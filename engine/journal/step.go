@@ -2,6 +2,7 @@ package journal
 
 import (
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -17,6 +18,10 @@ type Step struct {
 
 	// Turns counts the turns of its `repeat` that ended.
 	Turns int
+
+	// Left are the steps inside of turns that ended, with the results that the
+	// next turn could read: the latest of each.
+	Left []*Step
 
 	// Sent counts the statements of the latest attempt that could change
 	// something; Unanswered are those whose outcome the journal does not know.
@@ -34,8 +39,7 @@ type Step struct {
 // pending is a changing statement inside an open transaction.
 type pending struct {
 	event.StatementStarted
-	connection string
-	answered   bool
+	answered bool
 }
 
 // IsDone says that the step finished well and that no end of a transaction can
@@ -108,7 +112,7 @@ func (s *Step) InDoubt() bool {
 
 func (s *Step) start(e event.StepStarted) {
 	before := *s
-	*s = Step{Path: s.Path, Started: &e, Turns: s.Turns}
+	*s = Step{Path: s.Path, Started: &e, Turns: s.Turns, Left: s.Left}
 	if e.Continues {
 		s.Done = before.Done
 	}
@@ -133,11 +137,28 @@ func (s *Step) repeat(e event.StepRepeating) {
 	s.Finished = nil
 }
 
+// turn is what a path has more in the turns of a loop.
+var turn = regexp.MustCompile(`#\d+`)
+
+// leave keeps the results of a turn, in place of those of the turn before.
+func (s *Step) leave(inside []*Step) {
+	for _, in := range inside {
+		for _, left := range append(in.Left, in) {
+			if !left.IsDone() {
+				continue
+			}
+			name := turn.ReplaceAllString(left.Path, "")
+			s.Left = slices.DeleteFunc(s.Left, func(old *Step) bool { return turn.ReplaceAllString(old.Path, "") == name })
+			s.Left = append(s.Left, left)
+		}
+	}
+}
+
 func (s *Step) sent(e event.StatementStarted, inside bool) {
 	s.between = false
 	s.Sent++
 	if inside {
-		s.pending = append(s.pending, pending{StatementStarted: e, connection: e.Connection})
+		s.pending = append(s.pending, pending{StatementStarted: e})
 		return
 	}
 	s.Unanswered = append(s.Unanswered, e)
@@ -166,13 +187,13 @@ func (s *Step) answered(e event.StatementFinished) {
 	}
 }
 
-// settle ends the step's part in the transaction of a connection.
-func (s *Step) settle(connection string, committed bool) {
+// settle ends the step's part in the transaction of a session.
+func (s *Step) settle(b backend, committed bool) {
 	var rest []pending
 	undone := false
 	for _, p := range s.pending {
 		switch {
-		case p.connection != connection:
+		case b != backend{p.Connection, p.PID}:
 			rest = append(rest, p)
 		case committed && p.answered:
 			s.Done = append(s.Done, p.SQL)

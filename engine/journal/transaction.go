@@ -24,20 +24,41 @@ func (s *State) Commits() []event.Committing {
 	return out
 }
 
-// Settle says what became of the transaction of a connection.
-func (s *State) Settle(connection string, committed bool) {
-	delete(s.open, connection)
+// backend is one session of a connection: after a lost one the connection has
+// another, whose transactions are not those of the first.
+type backend struct {
+	connection string
+	pid        uint32
+}
+
+// Settle says what became of the transaction whose COMMIT was announced.
+func (s *State) Settle(c event.Committing, committed bool) {
+	s.settle(backend{c.Connection, c.PID}, committed)
+}
+
+func (s *State) settle(b backend, committed bool) {
+	delete(s.open, b)
 	for _, step := range s.steps {
-		step.settle(connection, committed)
+		step.settle(b, committed)
 	}
 }
 
 // Abandon ends the transactions of a process that is gone, but those whose COMMIT
 // was announced.
 func (s *State) Abandon() {
-	for connection, t := range s.open {
+	for b, t := range s.open {
 		if t.committing == nil {
-			s.Settle(connection, false)
+			s.settle(b, false)
+		}
+	}
+}
+
+// replace ends the transaction that an earlier session of the connection had
+// open: it went with the session, unless its COMMIT was announced.
+func (s *State) replace(by backend) {
+	for b, t := range s.open {
+		if b.connection == by.connection && b != by && t.committing == nil {
+			s.settle(b, false)
 		}
 	}
 }
@@ -45,18 +66,20 @@ func (s *State) Abandon() {
 // transact follows the transactions of a connection by what the server answers.
 func (s *State) transact(e event.StatementFinished) {
 	sql := strings.ToUpper(strings.TrimSpace(e.SQL))
+	b := backend{e.Connection, e.PID}
 	ends := strings.HasPrefix(sql, "COMMIT") || strings.HasPrefix(sql, "END")
 	switch {
 	case e.Error != "" && e.SQLState != "" && ends, e.Error == "" && e.Tag == "ROLLBACK" && !strings.Contains(sql, " TO "):
-		s.Settle(e.Connection, false)
+		s.settle(b, false)
 	case e.Error != "":
 	case e.Tag == "COMMIT":
-		s.Settle(e.Connection, true)
+		s.settle(b, true)
 	case e.Tag == "BEGIN", e.Tag == "START TRANSACTION":
 		if s.open == nil {
-			s.open = map[string]*transaction{}
+			s.open = map[backend]*transaction{}
 		}
-		s.open[e.Connection] = &transaction{}
+		s.replace(b)
+		s.open[b] = &transaction{}
 	}
 }
 
@@ -68,8 +91,9 @@ func (s *State) undo(path event.Step, f *event.Failure) {
 		return
 	}
 	for _, p := range slices.Clone(step.pending) {
-		if t := s.open[p.connection]; t != nil && t.committing == nil {
-			s.Settle(p.connection, false)
+		b := backend{p.Connection, p.PID}
+		if t := s.open[b]; t != nil && t.committing == nil {
+			s.settle(b, false)
 		}
 	}
 }

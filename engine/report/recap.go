@@ -35,11 +35,20 @@ func (p *Plain) recap(e event.RunFinished) {
 	}
 	p.fact("run", faint, text(p.run.Run))
 	if e.Status != event.Done && !p.run.Sandbox {
-		p.fact("next", faint, text("runbook resume "+p.run.Run))
+		p.fact("next", faint, text(p.next(e)+" "+p.run.Run))
 	}
 	if len(e.Open) > 0 {
 		p.owed(e.Open)
 	}
+}
+
+// next is the command that goes on: where all steps are done and only the ledger
+// is open, to resume would change nothing.
+func (p *Plain) next(e event.RunFinished) string {
+	if len(e.Open) > 0 && e.Status == event.Failed && e.Failed == 0 && e.NotReached == 0 {
+		return "runbook ledger restore"
+	}
+	return "runbook resume"
 }
 
 func verdictOf(s event.Status) (word string, st style) {

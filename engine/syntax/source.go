@@ -112,7 +112,7 @@ func printable(s string) string {
 // by file name; a problem of a file that is not there is printed without.
 func (ps Problems) Print(w io.Writer, sources map[string]*Source) error {
 	for _, p := range ps {
-		if _, err := fmt.Fprintf(w, "%s: error[%s]: %s\n", p.Pos, p.Code, p.Message); err != nil {
+		if _, err := fmt.Fprintf(w, "%s: %s[%s]: %s\n", p.Pos, p.Severity, p.Code, p.Message); err != nil {
 			return err
 		}
 		excerpt := sources[p.Pos.File].Excerpt(p.Pos, p.Width, p.Hint)

@@ -176,7 +176,7 @@ func (b *builder) fields(out *Node, n *yaml.Node) {
 		key := n.Content[i]
 		switch {
 		case key.Kind != yaml.ScalarNode:
-			b.problem(key, "yaml/key", "a key must be a plain name", "")
+			b.problem(key, "yaml/key", "a key must be a plain name", "put it in quotes if it is text")
 			continue
 		case key.Tag == "!!merge":
 			b.problem(key, "yaml/merge", "merge keys (<<) are not part of the runbook language", "write the keys out, or alias the whole value")

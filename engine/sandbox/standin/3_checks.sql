@@ -58,7 +58,7 @@ DECLARE
     index_name name;
     has_null bool;
 BEGIN
-    IF EXISTS (SELECT FROM pg_trigger WHERE tgrelid = t AND NOT tgisinternal AND tgname <> 'standin_capture') THEN
+    IF EXISTS (SELECT FROM pg_trigger WHERE tgrelid = t AND NOT tgisinternal AND tgname <> 'citus_standin_capture') THEN
         RAISE EXCEPTION 'cannot distribute relation "%" because it has triggers', standin.bare_name(t)
             USING ERRCODE = 'XX000', HINT = format('Consider dropping all the triggers on "%s" and retry.', standin.bare_name(t));
     END IF;

@@ -122,6 +122,6 @@ END $$;
 CREATE FUNCTION standin.forget(t regclass) RETURNS void LANGUAGE plpgsql SET client_min_messages = warning AS $$
 BEGIN
     DELETE FROM citus_standin.pg_dist_partition WHERE logicalrelid = t;
-    EXECUTE format('DROP TRIGGER IF EXISTS standin_capture ON %s', t);
+    EXECUTE format('DROP TRIGGER IF EXISTS citus_standin_capture ON %s', t);
     EXECUTE format('DROP TABLE IF EXISTS %s', standin.changes_of(t));
 END $$;

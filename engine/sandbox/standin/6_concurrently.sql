@@ -65,7 +65,7 @@ BEGIN
         EXECUTE format('CREATE UNLOGGED TABLE %s AS SELECT %s, false AS taken FROM %s WITH NO DATA',
             standin.changes_of(table_name), (SELECT string_agg(format('%I AS k%s', c, n), ', ') FROM unnest(key) WITH ORDINALITY AS u(c, n)), table_name);
         EXECUTE format('ALTER TABLE %s ALTER taken SET DEFAULT false', standin.changes_of(table_name));
-        EXECUTE format('CREATE TRIGGER standin_capture AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION standin.note_change(%s)',
+        EXECUTE format('CREATE TRIGGER citus_standin_capture AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION standin.note_change(%s)',
             table_name, (SELECT string_agg(quote_literal(quote_ident(c)), ', ') FROM unnest(key) AS c));
     END IF;
     INSERT INTO citus_standin.pg_dist_partition (logicalrelid, partmethod, colocationid, local_shard)

@@ -72,6 +72,7 @@ func generate(root string, all []engine.Action) (map[string][]byte, error) {
 	files := map[string][]byte{
 		"schemas/runbook.schema.json": schema,
 		"docs/actions/README.md":      index(described),
+		"docs/problems.md":            problems(),
 	}
 	for _, a := range described {
 		files["docs/actions/"+a.Name+".md"] = page(a)

@@ -74,7 +74,7 @@ func problemsOf(file, src string, files engine.Files) syntax.Problems {
 		return problems
 	}
 	_, more := engine.Compile(rb, actions.All(), files)
-	return append(problems, more...)
+	return append(problems, more...).Errors()
 }
 
 func printed(file, src string, problems syntax.Problems) string {
