@@ -13,6 +13,7 @@ type RunInfo struct {
 	Started     time.Time `expr:"started"`
 	Engine      string    `expr:"engine"` // citus, stand-in or postgresql
 	Sandbox     bool      `expr:"sandbox"`
+	Resumed     bool      `expr:"resumed"`     // goes on where an earlier process was cut off
 	Coordinator Node      `expr:"coordinator"` // of a sandbox
 	Workers     []Node    `expr:"workers"`     // of a sandbox, not yet part of its cluster
 }

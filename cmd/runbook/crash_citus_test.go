@@ -91,7 +91,6 @@ func TestCitusKilled(t *testing.T) {
 	waited := 0
 	kills := map[string][]time.Duration{
 		"create_distributed_table_concurrently": {300 * time.Millisecond},
-		"DROP CONSTRAINT":                       {0},
 	}
 	if *everyKill {
 		kills = map[string][]time.Duration{

@@ -318,9 +318,9 @@ func TestTailspinKilled(t *testing.T) {
 		return
 	}
 	random := rand.New(rand.NewPCG(*killSeed, 0)) //nolint:gosec // chooses instants, keeps no secret
-	step := max(1, total/10)
+	step := max(1, total/7)
 	first := 1 + random.IntN(step)
-	instants := 4
+	instants := 3
 	if *everyKill {
 		first, step, instants = 1, 1, 40
 	}

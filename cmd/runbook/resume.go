@@ -116,7 +116,7 @@ func (o *runOptions) resume(ctx context.Context, run, file string, assume map[st
 	out.Continue(past.Seq)
 	conns := engine.NewConnections(target, "runbook/"+run)
 	defer closeQuietly(ctx, conns)
-	info := engine.RunInfo{ID: run, Started: past.Began}
+	info := engine.RunInfo{ID: run, Started: past.Began, Resumed: true}
 	return told(plan.Run(ctx, conns, out, engine.Options{
 		Info: info, Tags: past.Run.Tags, From: past.Run.From, Past: &past, Assume: assume, LockWait: o.lockWait,
 	}))

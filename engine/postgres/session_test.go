@@ -24,12 +24,15 @@ func TestQuery(t *testing.T) {
 	if got := fmt.Sprint(r.Columns); got != "[{n 23 integer} {x 25 text}]" {
 		t.Errorf("columns %s", got)
 	}
-	for sql, affected := range map[string]int64{
-		"CREATE TEMP TABLE t AS SELECT generate_series(1, 4) AS n": 4,
-		"INSERT INTO t VALUES (5), (6) RETURNING n":                2,
+	for _, c := range []struct {
+		sql      string
+		affected int64
+	}{
+		{"CREATE TEMP TABLE t AS SELECT generate_series(1, 4) AS n", 4},
+		{"INSERT INTO t VALUES (5), (6) RETURNING n", 2},
 	} {
-		if r := query(t, s, sql); r.Affected != affected {
-			t.Errorf("%s: affected %d, want %d", sql, r.Affected, affected)
+		if r := query(t, s, c.sql); r.Affected != c.affected {
+			t.Errorf("%s: affected %d, want %d", c.sql, r.Affected, c.affected)
 		}
 	}
 	if r := query(t, s, "SELECT FROM t"); len(r.Rows) == 0 || r.Affected != 0 {
