@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -260,6 +261,20 @@ func (t *turn) decide(ctx context.Context, past *journal.Step) (handled bool, er
 		return true, t.happened("had happened before the run was cut off")
 	}
 	return false, nil
+}
+
+// unasked warns of answers to questions that did not come up: a name that was
+// mistyped would else be lost.
+func (x *executor) unasked() error {
+	for _, name := range slices.Sorted(maps.Keys(x.options.Assume)) {
+		if x.assumed[name] {
+			continue
+		}
+		if err := x.emit(event.Warning{Text: fmt.Sprintf("--assume %s: no step of that name was in doubt", name)}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *turn) probe(ctx context.Context) (bool, error) {

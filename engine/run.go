@@ -94,7 +94,7 @@ func (p *Plan) Run(ctx context.Context, conns *Connections, out *event.Stream, o
 		}
 	}
 	err = x.steps(ctx, p.steps, frame{})
-	return x.finish(x.settled(ctx, err))
+	return x.finish(errors.Join(x.settled(ctx, err), x.unasked()))
 }
 
 // sameTarget refuses to go on with a run on another database than it began on.
