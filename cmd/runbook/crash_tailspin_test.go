@@ -124,7 +124,8 @@ func (l *life) dieAfter(t *testing.T, d time.Duration, args ...string) bool {
 	}
 	timer := time.AfterFunc(d, func() { _ = cmd.Process.Signal(syscall.SIGKILL) })
 	defer timer.Stop()
-	return l.killed(t, out.Bytes(), cmd.Wait())
+	err := cmd.Wait() // the output is whole only then
+	return l.killed(t, out.Bytes(), err)
 }
 
 // dieWhen runs and is killed from outside some time after the journal says that a
@@ -151,7 +152,8 @@ func (l *life) dieWhen(t *testing.T, text string, later time.Duration) bool {
 		time.Sleep(later)
 		_ = cmd.Process.Signal(syscall.SIGKILL)
 	}()
-	return l.killed(t, out.Bytes(), cmd.Wait())
+	err := cmd.Wait() // the output is whole only then
+	return l.killed(t, out.Bytes(), err)
 }
 
 // sent says whether the journal has a statement with the text.
