@@ -112,15 +112,6 @@ func (e *Env) Notices(ctx context.Context) (notices <-chan postgres.Notice, stop
 	}, nil
 }
 
-// PID is the backend of the step's connection.
-func (e *Env) PID(ctx context.Context) (uint32, error) {
-	s, err := e.x.conns.session(ctx, e.step.connection)
-	if err != nil {
-		return 0, err
-	}
-	return s.PID(), nil
-}
-
 // Quiet is the step's session, for statements that are measured and not
 // reported one by one.
 func (e *Env) Quiet(ctx context.Context) (*postgres.Session, error) {
