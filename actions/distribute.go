@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"runbook/engine"
-	"runbook/engine/event"
 	"runbook/engine/postgres"
 )
 
@@ -245,77 +244,6 @@ func (x *distribution) detach(ctx context.Context, keys []foreignKey) error {
 	return engine.Explain("take the foreign keys away", err)
 }
 
-// concurrently converts the table under its own short lock_timeout, then lets
-// the call run as long as it takes.
-func (x *distribution) concurrently(ctx context.Context) error {
-	if x.table.Kind == local {
-		convert := "SELECT citus_add_local_table_to_metadata(" + x.literal(x.table.Name) + ")"
-		if err := x.attempts.run(ctx, x.table.Name, convert); err != nil {
-			return engine.Explain("convert "+x.table.Name, err)
-		}
-	}
-	notices, stop, err := x.env.Notices(ctx)
-	if err != nil {
-		return err
-	}
-	defer stop()
-	// The call tells its phases at this level.
-	if err := x.env.Exec(ctx, "SET client_min_messages = log"); err != nil {
-		return err
-	}
-	watched := x.watchPhases(notices)
-	_, err = x.env.Rows(ctx, x.call("create_distributed_table_concurrently"))
-	watched()
-	if _, resetErr := x.env.Rows(context.WithoutCancel(ctx), "RESET client_min_messages"); err == nil && resetErr != nil {
-		return resetErr
-	}
-	return err
-}
-
-// phases maps the beginnings of Citus's log messages to what they mean.
-var phases = []struct{ message, phase string }{
-	{"performing non-blocking", "preparing"},
-	{"creating child shards", "creating shards"},
-	{"creating replication artifacts", "waiting for open transactions"},
-	{"performing copy", "copying"},
-	{"replicating changes", "catching up"},
-	{"marking deferred cleanup", "switching over"},
-	{"creating foreign key constraints", "switching over"},
-}
-
-// watchPhases gives signs of life until the returned function is called.
-func (x *distribution) watchPhases(notices <-chan postgres.Notice) (stop func()) {
-	done, ended := make(chan struct{}), make(chan struct{})
-	began, phase := time.Now(), "preparing"
-	tell := func() {
-		_ = x.env.Emit(event.Progress{Step: x.env.Step(), Phase: phase, Elapsed: event.Duration(time.Since(began))})
-	}
-	go func() {
-		defer close(ended)
-		tick := time.NewTicker(time.Second)
-		defer tick.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case <-tick.C:
-				tell()
-			case n := <-notices:
-				for _, p := range phases {
-					if strings.HasPrefix(n.Message, p.message) && p.phase != phase {
-						phase = p.phase
-						tell()
-					}
-				}
-			}
-		}
-	}()
-	return func() {
-		close(done)
-		<-ended
-	}
-}
-
 func (x *distribution) literal(s string) string {
 	text, err := postgres.Literal(s)
 	if err != nil { // a name with a NUL byte, which no table has
@@ -333,35 +261,6 @@ func (x *distribution) call(function string) string {
 		args = append(args, fmt.Sprintf("shard_count => %d", x.ShardCount))
 	}
 	return fmt.Sprintf("SELECT %s(%s)", function, strings.Join(args, ", "))
-}
-
-// left says in which state a failed call has left the table, and brings back
-// the foreign keys if it is the one from before.
-func (x *distribution) left(ctx context.Context, err error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-	defer cancel()
-	if rollbackErr := x.env.Rollback(ctx); rollbackErr != nil {
-		return err
-	}
-	now, readErr := readTable(ctx, x.env, x.Table)
-	if readErr != nil {
-		return &engine.Failed{Message: "distribute " + x.table.Name, Err: err, Notes: []string{"its state now could not be read: " + readErr.Error()}}
-	}
-	x.result.After = now.Kind
-	notes := []string{fmt.Sprintf("state now: %s is %s (it was %s)", now.Name, now.describe(), x.table.describe())}
-	switch now.Kind {
-	case citusLocal:
-		notes = append(notes, "reads and writes go on as before; Citus clears the rest of the failed call within 15 s, then the step can be run again")
-	case local:
-		notes = append(notes, "nothing has changed; the step can be run again")
-	}
-	if restored, restoreErr := restoreKeys(ctx, x.env, x.attempts); restoreErr != nil {
-		notes = append(notes, "foreign keys not brought back: "+restoreErr.Error())
-	} else if len(restored) > 0 {
-		x.result.Restored = restored
-		notes = append(notes, "brought back: "+strings.Join(restored, ", "))
-	}
-	return &engine.Failed{Message: "distribute " + x.table.Name, Err: err, Notes: notes}
 }
 
 // verify reads the state again and wants what was asked for.
