@@ -2,7 +2,7 @@
 
 TOOL = go tool -modfile=tools/go.mod
 
-.PHONY: help demo test bench reliability check generate build
+.PHONY: help demo test bench reliability stalls check generate build
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,10 @@ reliability: ## kill runs, break networks and servers, and print the figures; KI
 	@scripts/need-postgres.sh
 	@go test ./cmd/runbook -timeout 60m -count 1 -v -run 'Killed|NetworkFaults|TestServer|TestJournalDi' $(if $(KILLS),-args $(KILLS)) | \
 		awk '/^(---|ok|FAIL)/ {print} /^FAIL/ {bad = 1} END {exit bad} /figures:/ {sub(/.*figures: /, "    "); print}'
+
+stalls: ## measure how long an application stands still during tailspin, beside the exercise's own statements; needs Citus
+	@scripts/need-postgres.sh
+	@go test ./bench -timeout 90m -count 1 -v -run TestStalls -args -stalls -scale $(or $(SCALE),1)
 
 check: ## check the format of the code and run the linters
 	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
