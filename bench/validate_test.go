@@ -9,7 +9,8 @@ import (
 )
 
 // BenchmarkValidate starts the program for a runbook as people write them, of
-// 10 000 steps and 2 MB: with names, comments, retries, settings and conditions.
+// 10 000 steps and 2 MB: with groups, names, comments, retries, settings and
+// conditions.
 // Beside it venom, if it is installed, loads as many steps in a file as large;
 // none of them runs.
 func BenchmarkValidate(b *testing.B) {
@@ -47,30 +48,34 @@ func load(b *testing.B, size, exit int, name string, args ...string) {
 	b.ReportMetric(float64(peak)/1e6, "peak-MB")
 }
 
-// longRunbook has n steps, four for each batch of a backfill.
+// longRunbook has n steps: four for each batch of a backfill, ten batches in a
+// group.
 func longRunbook(n int) string {
 	var b strings.Builder
 	b.WriteString("runbook: v1\nname: long\nvars:\n  wanted: 5\nsteps:\n")
 	for i := range n / 4 {
+		if i%10 == 0 {
+			fmt.Fprintf(&b, "\n  - group: Batches %d to %d\n    steps:\n", i, i+9)
+		}
 		left, state := fmt.Sprintf("left_%d", i%50), fmt.Sprintf("state_%d", i%50)
 		fmt.Fprintf(&b, `
-  # Batch %[1]d: what it does and why, as an author would write it, so that the reviewer knows.
-  - name: Count what batch %[1]d has left to do
-    sql: |
-      SELECT count(*)
-      FROM line_items AS l
-      WHERE l.batch = %[1]d AND l.store_id IS NULL AND l.created < ${run.started}
-    register: %[2]s
-    timeout: 30s
-  - name: Fill batch %[1]d
-    when: %[2]s > 0 and wanted >= 5
-    retry: {on: [lock_not_available, deadlock_detected], delay: 250ms, attempts: 5}
-    settings: {lock_timeout: 2s}
-    sql: UPDATE line_items SET store_id = ${wanted} WHERE batch = %[1]d AND store_id IS NULL
-  - sql: SELECT count(*) AS n, max(id) AS last FROM line_items WHERE batch = %[1]d
-    register: {row: %[3]s}
-  - assert: %[3]s.n >= %[2]s or %[2]s == 0
-    message: batch %[1]d has lost rows
+      # Batch %[1]d: why, as an author would write it for the reviewer.
+      - name: Count what batch %[1]d has left to do
+        sql: |
+          SELECT count(*)
+          FROM line_items AS l
+          WHERE l.batch = %[1]d AND l.store_id IS NULL AND l.created < ${run.started}
+        register: %[2]s
+        timeout: 30s
+      - name: Fill batch %[1]d
+        when: %[2]s > 0 and wanted >= 5
+        retry: {on: [lock_not_available, deadlock_detected], delay: 250ms, attempts: 5}
+        settings: {lock_timeout: 2s}
+        sql: UPDATE line_items SET store_id = ${wanted} WHERE batch = %[1]d AND store_id IS NULL
+      - sql: SELECT count(*) AS n, max(id) AS last FROM line_items WHERE batch = %[1]d
+        register: {row: %[3]s}
+      - assert: %[3]s.n >= %[2]s or %[2]s == 0
+        message: batch %[1]d has lost rows
 `, i, left, state)
 	}
 	return b.String()

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
-	"github.com/expr-lang/expr/parser"
 
 	"runbook/engine/syntax"
 )
@@ -21,8 +20,7 @@ func (e Expr[T]) Always() bool {
 		v, err := e.program.run(nil)
 		return err == nil && v == true
 	}
-	tree, err := parser.Parse(e.program.text)
-	return err == nil && certain(tree.Node) == holds
+	return e.program.certain == holds
 }
 
 // Problem is one at the whole expression.
@@ -57,7 +55,6 @@ func certain(node ast.Node) certainty {
 }
 
 func certainOf(n *ast.BinaryNode) certainty {
-	same := n.Left.String() == n.Right.String()
 	switch n.Operator {
 	case "or", "||":
 		if opposites(n.Left, n.Right) {
@@ -67,26 +64,31 @@ func certainOf(n *ast.BinaryNode) certainty {
 	case "and", "&&":
 		return min(certain(n.Left), certain(n.Right))
 	case "==", "<=":
-		if same {
+		if same(n.Left, n.Right) {
 			return holds
 		}
 	case ">=":
-		if same || isZeroNode(n.Right) && isLength(n.Left) {
+		if same(n.Left, n.Right) || isZeroNode(n.Right) && isLength(n.Left) {
 			return holds
 		}
 	case "!=", "<", ">":
-		if same {
+		if same(n.Left, n.Right) {
 			return breaks
 		}
 	}
 	return open
 }
 
+// same says that two parts of an expression say the same.
+func same(a, b ast.Node) bool {
+	return reflect.TypeOf(a) == reflect.TypeOf(b) && a.String() == b.String()
+}
+
 // opposites says that one of two conditions holds: a == b and a != b, x and not x.
 func opposites(a, b ast.Node) bool {
 	x, isBinary := a.(*ast.BinaryNode)
 	y, both := b.(*ast.BinaryNode)
-	if isBinary && both && x.Left.String() == y.Left.String() && x.Right.String() == y.Right.String() {
+	if isBinary && both && same(x.Left, y.Left) && same(x.Right, y.Right) {
 		return x.Operator == "==" && y.Operator == "!=" || x.Operator == "!=" && y.Operator == "=="
 	}
 	return negates(a, b) || negates(b, a)
@@ -94,7 +96,7 @@ func opposites(a, b ast.Node) bool {
 
 func negates(a, b ast.Node) bool {
 	u, ok := a.(*ast.UnaryNode)
-	return ok && (u.Operator == "not" || u.Operator == "!") && u.Node.String() == b.String()
+	return ok && (u.Operator == "not" || u.Operator == "!") && same(u.Node, b)
 }
 
 func isZeroNode(n ast.Node) bool {

@@ -35,6 +35,7 @@ var (
 	typeSteps    = reflect.TypeFor[Steps]()
 	typeDuration = reflect.TypeFor[time.Duration]()
 	typeExpr     = reflect.TypeFor[exprField]()
+	typeBool     = reflect.TypeFor[bool]()
 )
 
 // bind reads a node as a value of type t. pending collects the expressions,
@@ -77,29 +78,21 @@ func isOrdered(t reflect.Type) bool {
 // bindStruct reads a mapping, or a bare value for the main field.
 func (c *compiler) bindStruct(n *syntax.Node, t reflect.Type, path string) bound {
 	all := c.fields(t)
-	given := map[string]*syntax.Node{}
+	given := make([]*syntax.Node, len(all))
 	main := slices.IndexFunc(all, func(f field) bool { return f.main })
 	switch {
 	case n.Kind == syntax.Map:
-		names := make([]string, len(all))
-		for i, f := range all {
-			names[i] = f.name
-		}
 		for _, f := range n.Fields {
-			if !slices.Contains(names, f.Key.Text) {
-				c.add(f.Key.Problem("schema/unknown-key", fmt.Sprintf("%q is not a key of %s", f.Key.Text, path), nearOrAll(f.Key.Text, names)))
+			if i := indexOf(all, f.Key.Text); i >= 0 {
+				given[i] = f.Value
 				continue
 			}
-			given[f.Key.Text] = f.Value
+			c.add(f.Key.Problem("schema/unknown-key", fmt.Sprintf("%q is not a key of %s", f.Key.Text, path), nearOrAll(f.Key.Text, namesOf(all))))
 		}
 	case main >= 0 && !n.IsNull():
-		given[all[main].name] = n
+		given[main] = n
 	case n.IsNull():
-		names := make([]string, len(all))
-		for i, f := range all {
-			names[i] = f.name
-		}
-		c.add(n.Problem("schema/type", path+" is empty", "its keys: "+strings.Join(names, ", ")))
+		c.add(n.Problem("schema/type", path+" is empty", "its keys: "+strings.Join(namesOf(all), ", ")))
 		return constantValue(reflect.Zero(t))
 	default:
 		c.add(n.Problem("schema/type", fmt.Sprintf("%s is a mapping, this is %s", path, n.What()), ""))
@@ -108,60 +101,67 @@ func (c *compiler) bindStruct(n *syntax.Node, t reflect.Type, path string) bound
 	return c.bindFields(n, t, all, given, path)
 }
 
+// evaluated is a field whose value is made at every execution.
+type evaluated struct {
+	field int // of all
+	eval  func(s *scope) (reflect.Value, error)
+}
+
 // bindFields binds plain fields first and expressions second: what an
-// expression may name can depend on the others.
-func (c *compiler) bindFields(n *syntax.Node, t reflect.Type, all []field, given map[string]*syntax.Node, path string) bound {
-	shape := reflect.New(t).Elem()
-	parts := make([]bound, len(all))
-	dynamic := false
-	set := func(i int, b bound) {
-		if b.value.IsValid() {
-			shape.Field(all[i].index).Set(b.value)
-		}
-		parts[i] = b
-		dynamic = dynamic || b.eval != nil
-	}
-	open := map[string]bool{}
-	for pass, late := range []bool{false, true} {
+// expression may name can depend on the others. given has a node, or nil, for
+// each of all fields.
+func (c *compiler) bindFields(n *syntax.Node, t reflect.Type, all []field, given []*syntax.Node, path string) bound {
+	var (
+		shape    = reflect.New(t).Elem()
+		namer, _ = shape.Addr().Interface().(ExprNamer)
+		open     = make([]bool, len(all))
+		dynamic  []evaluated
+	)
+	for _, late := range []bool{false, true} {
 		for i, f := range all {
-			if namesMatter(f.typ) != late {
+			if f.late != late {
 				continue
 			}
-			f.path = path + "." + f.name
-			if namer, ok := shape.Addr().Interface().(ExprNamer); ok && pass == 1 {
-				f.extra = c.told.extra(namer.ExprNames(f.name), shape)
-			}
 			before := len(c.problems)
-			switch node := given[f.name]; {
-			case node != nil:
-				set(i, c.bind(node, f.typ, f))
+			var b bound
+			switch {
+			case given[i] != nil:
+				f.path = path + "." + f.name
+				if late && namer != nil {
+					f.extra = c.told.extra(namer.ExprNames(f.name), shape)
+				}
+				b = c.bind(given[i], f.typ, f)
 			case f.fallback != "":
-				set(i, c.bind(c.defaultNode(n, f), f.typ, f))
+				b = c.bindFallback(n, &all[i])
 			case f.required && !n.Misspells(f.name):
 				c.add(n.Problem("schema/missing-key", fmt.Sprintf("%s needs %q", path, f.name), ""))
 			}
+			if b.value.IsValid() {
+				shape.Field(f.index).Set(b.value)
+			}
+			if b.eval != nil {
+				dynamic = append(dynamic, evaluated{i, b.eval})
+			}
 			// How many expressions there are is known, whatever their values.
-			open[f.name] = parts[i].eval != nil && !late || len(c.problems) > before
+			open[i] = b.eval != nil && !late || len(c.problems) > before
 		}
 	}
 	if checker, ok := shape.Addr().Interface().(Checker); ok {
-		at := &Places{node: n, given: given, open: open}
+		at := &Places{node: n, fields: all, given: given, open: open}
 		checker.Check(at)
 		c.add(at.problems...)
 	}
-	if !dynamic {
+	if dynamic == nil {
 		return constantValue(shape)
 	}
 	return bound{value: shape, eval: func(s *scope) (reflect.Value, error) {
-		out, open := reflect.New(t).Elem(), map[string]bool{}
+		out, open := reflect.New(t).Elem(), make([]bool, len(all))
 		out.Set(shape)
-		for i, f := range all {
-			if parts[i].eval == nil {
-				continue
-			}
-			v, err := parts[i].eval(s)
+		for _, d := range dynamic {
+			f := &all[d.field]
+			v, err := d.eval(s)
 			if s.postpone(path+"."+f.name, err) {
-				open[f.name] = true
+				open[d.field] = true
 				continue
 			}
 			if err != nil {
@@ -169,24 +169,23 @@ func (c *compiler) bindFields(n *syntax.Node, t reflect.Type, all []field, given
 			}
 			out.Field(f.index).Set(v)
 		}
-		return out, checkAgain(out, n, given, open)
+		return out, checkAgain(out, &Places{node: n, fields: all, given: given, open: open})
 	}}
 }
 
 // checkAgain looks at an argument struct whose last values were made just now.
-func checkAgain(v reflect.Value, n *syntax.Node, given map[string]*syntax.Node, open map[string]bool) error {
+func checkAgain(v reflect.Value, at *Places) error {
 	checker, ok := v.Addr().Interface().(Checker)
 	if !ok {
 		return nil
 	}
-	at := &Places{node: n, given: given, open: open}
 	checker.Check(at)
 	errors := at.problems.Errors()
 	if len(errors) == 0 {
 		return nil
 	}
 	p := errors[0]
-	return &Fault{Message: p.Message, Place: placeOf(p.Pos), Excerpt: n.Source().Excerpt(p.Pos, p.Width, p.Hint)}
+	return &Fault{Message: p.Message, Place: placeOf(p.Pos), Excerpt: at.node.Source().Excerpt(p.Pos, p.Width, p.Hint)}
 }
 
 // namesMatter says whether what stands in a type can depend on its neighbours:
@@ -201,8 +200,12 @@ func namesMatter(t reflect.Type) bool {
 	return reflect.PointerTo(t).Implements(typeExpr)
 }
 
-func (c *compiler) defaultNode(n *syntax.Node, f field) *syntax.Node {
-	return &syntax.Node{Pos: n.Pos, Type: syntax.String, Text: f.fallback}
+// bindFallback is the value of a field that the runbook leaves out.
+func (c *compiler) bindFallback(n *syntax.Node, f *field) bound {
+	if !f.usual.value.IsValid() {
+		f.usual = c.bind(&syntax.Node{Pos: n.Pos, Type: syntax.String, Text: f.fallback}, f.typ, *f)
+	}
+	return f.usual
 }
 
 func (c *compiler) bindPointer(n *syntax.Node, t reflect.Type, f field) bound {

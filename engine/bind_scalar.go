@@ -19,18 +19,26 @@ func (c *compiler) bindScalar(n *syntax.Node, t reflect.Type, f field) bound {
 		c.add(n.Problem("schema/type", fmt.Sprintf("%s is %s, this is %s", f.path, scalarName(t), n.What()), ""))
 		return constantValue(reflect.Zero(t))
 	}
-	tmpl := c.template(n, exprSpec{})
-	if tmpl == nil {
+	text := n.Text
+	if strings.Contains(text, "${") {
+		tmpl := c.template(n, exprSpec{})
+		switch {
+		case tmpl == nil:
+			return constantValue(reflect.Zero(t))
+		case !tmpl.constant():
+			return insertedScalar(tmpl, t, f)
+		}
+		text = tmpl.plain()
+	}
+	v, err := parseScalar(text, t, f.enum)
+	if err != nil {
+		c.add(n.Problem("schema/type", fmt.Sprintf("%s: %s", f.path, err), syntax.DidYouMean(n.Text, f.enum)))
 		return constantValue(reflect.Zero(t))
 	}
-	if tmpl.constant() {
-		v, err := parseScalar(tmpl.plain(), t, f.enum)
-		if err != nil {
-			c.add(n.Problem("schema/type", fmt.Sprintf("%s: %s", f.path, err), syntax.DidYouMean(n.Text, f.enum)))
-			return constantValue(reflect.Zero(t))
-		}
-		return constantValue(v)
-	}
+	return constantValue(v)
+}
+
+func insertedScalar(tmpl *template, t reflect.Type, f field) bound {
 	return bound{value: reflect.Zero(t), eval: func(s *scope) (reflect.Value, error) {
 		return evalScalar(tmpl, t, f, s)
 	}}
@@ -75,12 +83,12 @@ func scalarName(t reflect.Type) string {
 // parseScalar reads text as a value of t; enum are the texts allowed.
 func parseScalar(text string, t reflect.Type, enum []string) (reflect.Value, error) {
 	v := reflect.New(t).Elem()
-	wrong := fmt.Errorf("%q is not %s", text, scalarName(t))
+	wrong := func() error { return fmt.Errorf("%q is not %s", text, scalarName(t)) }
 	switch {
 	case t == typeDuration:
 		d, err := parseDuration(text)
 		if err != nil {
-			return v, wrong
+			return v, wrong()
 		}
 		v.SetInt(int64(d))
 		return v, nil
@@ -93,13 +101,13 @@ func parseScalar(text string, t reflect.Type, enum []string) (reflect.Value, err
 	case reflect.Int, reflect.Int64:
 		i, err := strconv.ParseInt(strings.ReplaceAll(text, "_", ""), 10, 64)
 		if err != nil {
-			return v, wrong
+			return v, wrong()
 		}
 		v.SetInt(i)
 	case reflect.Float64:
 		x, err := strconv.ParseFloat(text, 64)
 		if err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
-			return v, wrong
+			return v, wrong()
 		}
 		v.SetFloat(x)
 	case reflect.Bool:
@@ -108,7 +116,7 @@ func parseScalar(text string, t reflect.Type, enum []string) (reflect.Value, err
 			v.SetBool(true)
 		case "false":
 		default:
-			return v, wrong
+			return v, wrong()
 		}
 	default:
 		return v, fmt.Errorf("an argument cannot have the type %s", t)

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"runbook/engine/postgres"
 	"runbook/engine/syntax"
@@ -22,8 +23,7 @@ func (c *compiler) bindSQL(n *syntax.Node) bound {
 // sqlBound evaluates the text once when it inserts nothing.
 func sqlBound(t *template) bound {
 	if t.constant() {
-		sql, _ := t.renderSQL(nil)
-		return constantValue(reflect.ValueOf(sql))
+		return constantValue(reflect.ValueOf(*t.sketch()))
 	}
 	return bound{value: reflect.ValueOf(SQL{node: t.node}), eval: func(s *scope) (reflect.Value, error) {
 		sql, err := t.renderSQL(s)
@@ -122,11 +122,19 @@ func (c *compiler) queryBound(q syntax.Query) bound {
 
 func shortened(sql string) string {
 	const most = 40
-	s := strings.Join(strings.Fields(sql), " ")
-	if r := []rune(s); len(r) > most {
-		return string(r[:most-1]) + "…"
+	s := make([]byte, 0, 2*most*utf8.UTFMax)
+	for word := range strings.FieldsSeq(sql) {
+		if len(s) > 0 {
+			s = append(s, ' ')
+		}
+		if s = append(s, word...); len(s) > most*utf8.UTFMax {
+			break // the rest does not matter
+		}
 	}
-	return s
+	if utf8.RuneCount(s) <= most {
+		return string(s)
+	}
+	return string([]rune(string(s))[:most-1]) + "…"
 }
 
 // classOf is the strongest class of the text's statements.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/expr-lang/expr/types"
@@ -59,8 +60,8 @@ func columnTypes(cols []postgres.Column) (rows, row, value types.Type, ok bool) 
 }
 
 // columnType is the static type of a column's values. What has several forms, as
-// json and intervals do, or what expr-lang cannot compute with, as numeric, is
-// left open.
+// json does, is left open, and so are the elements of an array: those of an
+// integer[] of two dimensions are lists.
 func columnType(c postgres.Column) types.Type {
 	switch c.Type {
 	case "boolean":
@@ -73,6 +74,13 @@ func columnType(c postgres.Column) types.Type {
 		return types.String
 	case "date", "timestamp without time zone", "timestamp with time zone":
 		return goType(reflect.TypeFor[time.Time]())
+	case "numeric":
+		return opaque{typeDecimal}
+	case "interval":
+		return opaque{typeDuration}
+	}
+	if strings.HasSuffix(c.Type, "[]") {
+		return types.Array(types.Any)
 	}
 	return types.Any
 }

@@ -30,7 +30,7 @@ func Compile(rb *syntax.Runbook, actions []Action, files Files) (*Plan, syntax.P
 
 // compile is Compile with what a server has told, if one was asked.
 func compile(rb *syntax.Runbook, actions []Action, files Files, told *columns) (*Plan, syntax.Problems) {
-	c := &compiler{rb: rb, actions: actions, files: files, told: told, typed: map[string]types.Type{}, names: newNames(), used: map[string]bool{}, reads: map[string]bool{}, paths: newPaths(), plan: &Plan{
+	c := &compiler{rb: rb, actions: actions, files: files, told: told, typed: map[string]types.Type{}, names: newNames(), used: map[string]bool{}, reads: map[string]bool{}, allowed: map[syntax.Allowance]bool{}, paths: newPaths(), plan: &Plan{
 		index:  map[string]*step{},
 		File:   rb.File,
 		Name:   strings.TrimSuffix(filepath.Base(rb.File), filepath.Ext(rb.File)),
@@ -47,6 +47,7 @@ func compile(rb *syntax.Runbook, actions []Action, files Files, told *columns) (
 		return nil, c.problems
 	}
 	c.unusedNames()
+	c.unusedAllowances()
 	return c.plan, c.problems
 }
 
@@ -59,11 +60,12 @@ type compiler struct {
 	typed      map[string]types.Type // results of steps by id, as told
 	plan       *Plan
 	problems   syntax.Problems
-	path       string          // of the step being compiled
-	connection string          // of the steps around it that name one
-	used       map[string]bool // queries that a step uses
-	reads      map[string]bool // names that an expression uses
-	registered []*syntax.Node  // the names of all registered values, in the order of the file
+	path       string                    // of the step being compiled
+	connection string                    // of the steps around it that name one
+	used       map[string]bool           // queries that a step uses
+	reads      map[string]bool           // names that an expression uses
+	allowed    map[syntax.Allowance]bool // comments that have silenced a warning
+	registered []*syntax.Node            // the names of all registered values, in the order of the file
 	paths      *paths
 	done       bool                      // all steps are compiled
 	around     []*step                   // the steps that the one being compiled stands in
@@ -104,10 +106,19 @@ func (c *compiler) fields(t reflect.Type) []field {
 
 func (c *compiler) add(ps ...syntax.Problem) {
 	for _, p := range ps {
-		if p.Severity == syntax.Error || !c.source(p.Pos.File).Allows(p.Pos.Line, p.Code) {
+		if p.Severity == syntax.Error || !c.allows(p) {
 			c.problems = append(c.problems, p)
 		}
 	}
+}
+
+// allows says that a comment takes responsibility for a warning.
+func (c *compiler) allows(p syntax.Problem) bool {
+	a, ok := c.source(p.Pos.File).Allows(p.Pos.Line, p.Code)
+	if ok {
+		c.allowed[a] = true
+	}
+	return ok
 }
 
 // source is the text of the runbook, or of a file that it names.
@@ -165,7 +176,11 @@ func (c *compiler) vars() {
 	for _, f := range c.rb.Vars {
 		v := variable{node: f.Key, typ: nodeType(f.Value), value: c.value(f.Value)}
 		typ := types.Type(types.Any)
-		if v.typ != nil && v.typ != typeDecimal { // what numeric compares with, expr-lang cannot tell
+		switch v.typ {
+		case nil:
+		case typeDecimal:
+			typ = opaque{typeDecimal}
+		default:
 			typ = goType(v.typ)
 		}
 		c.add(c.names.add(f.Key, typ, "a variable")...)

@@ -36,7 +36,7 @@ func (c *compiler) step(n *syntax.Step, prefix, key string) *step {
 	outer, texts := c.path, c.texts
 	c.path, c.texts = path, nil
 	defer func() { c.path, c.texts = outer, texts }()
-	s := &step{node: n, path: path, prefix: len(prefix), digest: digest(n.Node), register: n.Register, connection: cmp.Or(c.connection, "main")}
+	s := &step{node: n, path: path, prefix: len(prefix), register: n.Register, connection: cmp.Or(c.connection, "main")}
 	for _, t := range n.Tags {
 		s.tags = append(s.tags, t.Text)
 	}
@@ -86,7 +86,7 @@ func (c *compiler) connectionName(n *syntax.Node) string {
 func (c *compiler) loop(f *syntax.Field) *loop {
 	list := c.expression(f.Value, exprSpec{})
 	if list != nil {
-		if t := list.vm.Node().Type(); t != nil && t.Kind() != reflect.Slice && t.Kind() != reflect.Interface {
+		if t := nodeTypeOf(list.vm.Node()); t != nil && t.Kind() != reflect.Slice && t.Kind() != reflect.Interface {
 			c.add(f.Value.Problem("expr/type", fmt.Sprintf("for_each goes through a list, this is %s", kindName(t)), ""))
 		}
 	}
@@ -180,13 +180,11 @@ func (c *compiler) body(s *step) {
 	if n.Group == nil && len(known) == 1 {
 		rest = c.actionBody(s, known[0], rest)
 	}
-	var arguments []string
-	if s.action != nil {
-		for _, f := range c.fields(s.action.args) {
-			arguments = append(arguments, f.name)
-		}
-	}
 	for _, f := range rest {
+		var arguments []string
+		if s.action != nil {
+			arguments = namesOf(c.fields(s.action.args))
+		}
 		c.unknownKey(f.Key, len(known) > 0 || n.Group != nil, arguments)
 	}
 	switch {
@@ -209,25 +207,26 @@ func (c *compiler) actionBody(s *step, action syntax.Field, rest []syntax.Field)
 	s.action = c.action(action.Key.Text)
 	all := c.fields(s.action.args)
 	short := action.Value.Kind != syntax.Map
-	given := map[string]*syntax.Node{}
+	given := make([]*syntax.Node, len(all))
+	beside := false
 	var strangers []syntax.Field
 	for _, f := range rest {
-		isArg := slices.ContainsFunc(all, func(a field) bool { return a.name == f.Key.Text && !a.main })
+		i := indexOf(all, f.Key.Text)
 		switch {
-		case !isArg:
+		case i < 0 || all[i].main:
 			strangers = append(strangers, f)
 		case !short:
 			c.add(f.Key.Problem("schema/misplaced-key", fmt.Sprintf("%q is an argument of %s, which is written as a mapping here", f.Key.Text, s.action.Name), "move it into that mapping"))
 		default:
-			given[f.Key.Text] = f.Value
+			given[i], beside = f.Value, true
 		}
 	}
-	if len(given) == 0 || !slices.ContainsFunc(all, func(a field) bool { return a.main }) {
+	main := slices.IndexFunc(all, func(a field) bool { return a.main })
+	if !beside || main < 0 {
 		s.args = c.bind(action.Value, s.action.args, field{path: s.action.Name})
 		return strangers
 	}
-	i := slices.IndexFunc(all, func(a field) bool { return a.main })
-	given[all[i].name] = action.Value
+	given[main] = action.Value
 	s.args = c.bindFields(action.Value, s.action.args, all, given, s.action.Name)
 	return strangers
 }
@@ -267,7 +266,7 @@ func (c *compiler) groupBody(s *step) {
 		s.group.steps = c.steps(g.Steps, s.path+"/")
 	})
 	if len(g.Rescue) > 0 {
-		c.names.known["failure"] = known{typ: goType(reflect.TypeFor[FailureInfo]()), what: "the failure"}
+		c.names.known["failure"] = known{typ: c.names.result(reflect.TypeFor[FailureInfo]()), what: "the failure"}
 		c.paths.within(condition{why: " only after a failure"}, func() {
 			s.group.rescue = c.steps(g.Rescue, s.path+"/rescue/")
 		})
@@ -307,8 +306,8 @@ func (a *Action) label(n *syntax.Step, args []field) string {
 	i := slices.IndexFunc(n.Actions, func(f syntax.Field) bool { return f.Key.Text == a.Name })
 	v := n.Actions[i].Value
 	for _, f := range args {
-		if arg := v.Get(f.name); arg != nil && arg.Kind == syntax.Scalar && (f.main || f.label) {
-			return a.Name + ": " + shortened(arg.Text)
+		if text := labelText(v.Get(f.name)); text != "" && (f.main || f.label) {
+			return a.Name + ": " + shortened(text)
 		}
 	}
 	switch {
@@ -318,6 +317,25 @@ func (a *Action) label(n *syntax.Step, args []field) string {
 		return a.Name + ": " + shortened(v.Items[0].Text) + ", …"
 	}
 	return a.Name
+}
+
+// labelText is a value as it stands in a label: a text, or a list of texts.
+func labelText(n *syntax.Node) string {
+	switch {
+	case n == nil:
+		return ""
+	case n.Kind == syntax.Scalar:
+		return n.Text
+	case n.Kind != syntax.List:
+		return ""
+	}
+	var texts []string
+	for _, item := range n.Items {
+		if item.Kind == syntax.Scalar {
+			texts = append(texts, item.Text)
+		}
+	}
+	return strings.Join(texts, ", ")
 }
 
 // registers makes the step's result known to what follows.
@@ -351,7 +369,7 @@ func (c *compiler) registers(s *step) {
 		c.add(r.Name.Problem("schema/register", fmt.Sprintf("%s has no rows to register", s.action.Name), "write register: "+r.Name.Text))
 		return
 	}
-	typ := goType(s.action.result)
+	typ := c.names.result(s.action.result)
 	switch {
 	case selects && r.Part == syntax.PartRow:
 		typ = types.TypeOf(Row{})

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"errors"
-	"reflect"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/checker"
@@ -20,7 +19,10 @@ import (
 // Note: expr.Compile builds the tables of functions for every expression and
 // parses it anew for every pass over it. That was half the time of loading a
 // runbook and most of its memory, so the passes are taken one by one here.
-type dialect struct{ config conf.Config }
+type dialect struct {
+	config conf.Config
+	check  checker.Checker
+}
 
 // newDialect makes the dialect of SQL text, where ident and raw exist, or that
 // of all other places.
@@ -29,34 +31,39 @@ func newDialect(sql bool) *dialect {
 	for _, option := range functions(sql) {
 		option(config)
 	}
-	return &dialect{*config}
+	config.WithEnv(types.Map{})
+	return &dialect{config: *config}
 }
 
-// draft is an expression on its way from a tree to a program.
+// draft is an expression on its way from a tree to a program. A dialect has one
+// at a time.
 type draft struct {
-	tree   *parser.Tree
-	config conf.Config // shares its tables with the dialect
-	check  checker.Checker
+	*dialect
+	tree *parser.Tree
 }
 
-func (d *dialect) draft(tree *parser.Tree, env types.Map) *draft {
-	out := &draft{tree: tree, config: d.config}
-	out.config.WithEnv(env)
-	return out
+func (d *dialect) draft(tree *parser.Tree, names []typedName) draft {
+	known := d.config.Env.Fields
+	clear(known)
+	for _, n := range names {
+		known[n.name] = n.typ.Nature()
+	}
+	return draft{d, tree}
 }
 
-// typeOf checks names, fields and operations by expr-lang's own rules.
-func (d *draft) typeOf() (reflect.Type, error) {
+// checkTypes checks names, fields and operations by expr-lang's own rules. It looks
+// at the arguments of a call once in a tree's life, so the visitors come first.
+func (d draft) checkTypes() error {
 	for _, v := range d.config.Visitors {
-		_, _ = d.check.Check(d.tree, &d.config) // the visitors want to know types; the errors come below
 		ast.Walk(&d.tree.Node, v)
 	}
-	return d.check.Check(d.tree, &d.config)
+	_, err := d.check.Check(d.tree, &d.config)
+	return err
 }
 
 // program makes comparisons and arithmetic exact and compiles the expression.
-// It is called after typeOf, which leaves the types in the tree.
-func (d *draft) program() (*vm.Program, []mismatch, error) {
+// It is called after checkTypes, which leaves the types in the tree.
+func (d draft) program() (*vm.Program, []mismatch, error) {
 	var found []mismatch
 	ast.Walk(&d.tree.Node, exact{&found})
 	if _, err := d.check.Check(d.tree, &d.config); err != nil {

@@ -89,9 +89,11 @@ type program struct {
 	offset int          // and the byte of the scalar's text where it begins
 	text   string
 	vm     *vm.Program
-	uses   []string  // names of the run that it reads
-	later  []string  // what of them only a run knows: run.id, steps.ID, random(), …
-	types  types.Map // of the names in a condition, for its operands
+	uses   []string // names of the run that it reads
+	later  []string // what of them only a run knows: run.id, steps.ID, random(), …
+	// of a condition: its names, for its operands, and what is certain of it
+	names   []typedName
+	certain certainty
 	// why a name may have no value, for those that may; in parentheses
 	missing map[string]string
 }
@@ -179,19 +181,22 @@ func (c *compiler) compileExpr(n *syntax.Node, offset int, text string, spec exp
 		c.exprProblem(p, err)
 		return nil
 	}
-	env, ok := c.resolve(p, tree, spec)
+	names, ok := c.resolve(p, tree, spec)
 	if !ok {
 		return nil
 	}
+	if spec.want == typeBool {
+		p.names, p.certain = names, certain(tree.Node)
+	}
 	// Names and fields are checked before exact rewrites the operators: expr-lang
 	// does not look at the arguments of a call again, and loses their errors.
-	draft := c.dialect(spec.sql).draft(tree, env)
-	got, err := draft.typeOf()
+	draft := c.dialect(spec.sql).draft(tree, names)
+	err = draft.checkTypes()
 	switch {
 	case err != nil && !decidedByExact(err):
 		c.exprProblem(p, err)
 		return nil
-	case err == nil && !c.hasType(p, got, spec.want):
+	case err == nil && !c.hasType(p, nodeTypeOf(tree.Node), spec.want):
 		return nil
 	}
 	compiled, found, err := draft.program()
@@ -207,9 +212,6 @@ func (c *compiler) compileExpr(n *syntax.Node, offset int, text string, spec exp
 		return nil
 	}
 	p.vm = compiled
-	if spec.want == reflect.TypeFor[bool]() {
-		p.types = env
-	}
 	return p
 }
 
@@ -238,27 +240,29 @@ func kindName(t reflect.Type) string {
 	}
 }
 
-// resolve finds every name that the expression uses and reports those that
-// nothing has.
-func (c *compiler) resolve(p *program, tree *parser.Tree, spec exprSpec) (types.Map, bool) {
+// typedName is a name with what is known of its values.
+type typedName struct {
+	name string
+	typ  types.Type
+}
+
+// resolve finds every name that the expression uses, with its type, and reports
+// those that nothing has.
+func (c *compiler) resolve(p *program, tree *parser.Tree, spec exprSpec) ([]typedName, bool) {
 	v := &identifiers{}
 	ast.Walk(&tree.Node, v)
 	p.later = v.later
-	env, ok := types.Map{}, true
-	unknown := func(at ast.Node, name, message string, candidates []string) {
-		ok = false
-		from := byteOffset(p.text, at.Location().From)
-		c.add(p.node.ProblemAt(p.offset+from, len(name), "expr/unknown-name", message, syntax.DidYouMean(name, candidates)))
-	}
+	names, ok := make([]typedName, 0, len(v.found)), true
 	for _, id := range v.found {
 		name := id.Value
+		known := slices.ContainsFunc(names, func(n typedName) bool { return n.name == name })
 		switch {
-		case v.locals[name] || env[name] != nil:
+		case v.locals[name] || known:
 		case name == "steps":
-			env["steps"] = c.stepsType(p, v.steps, &ok)
+			names = append(names, typedName{name, c.stepsType(p, v.steps, &ok)})
 			p.uses = append(p.uses, name)
 		case name == "env":
-			env["env"] = types.Map{types.Extra: types.Any}
+			names = append(names, typedName{name, types.Map{types.Extra: types.Any}})
 			p.uses = append(p.uses, name)
 		case isFunction(name) && (spec.sql || name == fnCompare || name == fnRandom):
 			if name == fnRaw {
@@ -266,27 +270,35 @@ func (c *compiler) resolve(p *program, tree *parser.Tree, spec exprSpec) (types.
 			}
 		default:
 			t, found := c.names.typeOf(name, spec.extra)
-			switch hint := c.elsewhere(name); {
-			case found:
-			case hint != "":
+			if !found {
+				c.unknownName(p, id, v.called[id], spec.extra)
 				ok = false
-				c.add(p.node.ProblemAt(p.offset+byteOffset(p.text, id.Location().From), len(name), "expr/unknown-name", fmt.Sprintf("%q has no value here", name), hint))
-				continue
-			case v.called[id]:
-				unknown(id, name, fmt.Sprintf("there is no function %q", name), builtin.Names)
-				continue
-			default:
-				unknown(id, name, fmt.Sprintf("no value is called %q", name), append(c.names.all(spec.extra), builtin.Names...))
 				continue
 			}
-			env[name] = t
+			names = append(names, typedName{name, t})
 			if _, given := spec.extra[name]; !given {
 				p.uses = append(p.uses, name)
 				c.read(p, name, name, id.Location().From)
 			}
 		}
 	}
-	return env, ok
+	return names, ok
+}
+
+// unknownName reports a name that nothing has.
+func (c *compiler) unknownName(p *program, id *ast.IdentifierNode, called bool, extra Names) {
+	name := id.Value
+	message, hint := fmt.Sprintf("%q has no value here", name), c.elsewhere(name)
+	switch {
+	case hint != "":
+	case called:
+		message, hint = fmt.Sprintf("there is no function %q", name), syntax.DidYouMean(name, builtin.Names)
+	default:
+		candidates := append(c.names.all(extra), builtin.Names...)
+		message, hint = fmt.Sprintf("no value is called %q", name), syntax.DidYouMean(name, candidates)
+	}
+	from := byteOffset(p.text, id.Location().From)
+	c.add(p.node.ProblemAt(p.offset+from, len(name), "expr/unknown-name", message, hint))
 }
 
 // elsewhere says where a name that is unknown here does have a meaning, or "".
@@ -319,7 +331,7 @@ func (c *compiler) stepsType(p *program, used []*ast.MemberNode, ok *bool) types
 			continue
 		}
 		c.read(p, "steps."+id.Value, id.Value, id.Location().From)
-		m[id.Value] = goType(t)
+		m[id.Value] = c.names.result(t)
 		if told, ok := c.typed[id.Value]; ok {
 			m[id.Value] = told
 		}
@@ -426,7 +438,7 @@ func (c *compiler) exprProblem(p *program, err error) {
 	}
 	message = strings.NewReplacer(
 		"cannot use nil as argument (type nil)", "cannot use nil",
-		"interface {}", "any value", "int64", "a whole number", "string", "text",
+		"[]interface {}", "a list", "interface {}", "any value", "int64", "a whole number", "string", "text",
 	).Replace(message)
 	c.add(p.node.ProblemAt(p.offset+from, width, code, strings.TrimSpace(message), hint))
 }

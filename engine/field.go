@@ -16,6 +16,8 @@ type field struct {
 	file     bool // SQL that the file of the given name holds
 	enum     []string
 	fallback string // default
+	usual    bound  // what that is, once it was asked for
+	late     bool   // bound after the others, see namesMatter
 	extra    Names  // beside the runbook's names, in an expression
 	path     string // of names, for messages
 }
@@ -28,7 +30,7 @@ func fields(t reflect.Type) []field {
 		if !sf.IsExported() {
 			continue
 		}
-		f := field{index: i, name: snake(sf.Name), typ: sf.Type, fallback: sf.Tag.Get("default")}
+		f := field{index: i, name: snake(sf.Name), typ: sf.Type, fallback: sf.Tag.Get("default"), late: namesMatter(sf.Type)}
 		for j, word := range strings.Split(sf.Tag.Get("arg"), ",") {
 			switch {
 			case word == "required":
@@ -49,6 +51,15 @@ func fields(t reflect.Type) []field {
 		out = append(out, f)
 	}
 	return out
+}
+
+// namesOf are the names of fields.
+func namesOf(all []field) []string {
+	names := make([]string, len(all))
+	for i, f := range all {
+		names[i] = f.name
+	}
+	return names
 }
 
 // snake turns a Go name into the language's: ShardCount is shard_count.

@@ -207,7 +207,7 @@ func incompatible(n *ast.BinaryNode) string {
 	if by, whole := n.Right.(*ast.IntegerNode); whole && by.Value == 0 && (n.Operator == "/" || n.Operator == "%") {
 		return "cannot divide by 0"
 	}
-	a, b := n.Left.Type(), n.Right.Type()
+	a, b := nodeTypeOf(n.Left), nodeTypeOf(n.Right)
 	left, right := family(a), family(b)
 	if left == 0 || right == 0 || left == right {
 		return ""
@@ -231,6 +231,8 @@ func family(t reflect.Type) byte {
 		return 0
 	case t == typeDuration || t == reflect.TypeFor[time.Time]():
 		return 't'
+	case t == typeDecimal:
+		return 'n'
 	}
 	switch t.Kind() {
 	case reflect.Bool:

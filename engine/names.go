@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/expr-lang/expr/builtin"
+	"github.com/expr-lang/expr/checker/nature"
 	"github.com/expr-lang/expr/types"
 
 	"runbook/engine/syntax"
@@ -19,8 +20,9 @@ import (
 // one flat set of variables and registered values, the steps so far, and the
 // loop variables around.
 type names struct {
-	known map[string]known
-	steps map[string]reflect.Type // results by id
+	known   map[string]known
+	steps   map[string]reflect.Type // results by id
+	results map[reflect.Type]types.Type
 }
 
 // known is one name.
@@ -40,10 +42,28 @@ var keywords = []string{
 }
 
 func newNames() *names {
-	n := &names{known: map[string]known{}, steps: map[string]reflect.Type{}}
-	n.known["run"] = known{typ: goType(reflect.TypeFor[RunInfo]()), what: "the run"}
+	n := &names{known: map[string]known{}, steps: map[string]reflect.Type{}, results: map[reflect.Type]types.Type{}}
+	n.known["run"] = known{typ: n.result(reflect.TypeFor[RunInfo]()), what: "the run"}
 	return n
 }
+
+// result is the type of a step's result, made once.
+func (n *names) result(t reflect.Type) types.Type {
+	if n.results[t] == nil {
+		declared := goType(t)
+		n.results[t] = settled{declared, declared.Nature()}
+	}
+	return n.results[t]
+}
+
+// settled is a type that does not make its nature anew for every expression, as
+// mappings do from all their fields.
+type settled struct {
+	types.Type
+	nature nature.Nature
+}
+
+func (s settled) Nature() nature.Nature { return s.nature }
 
 // add makes a name known, or says why it cannot be.
 func (n *names) add(node *syntax.Node, typ types.Type, what string) syntax.Problems {

@@ -11,7 +11,7 @@ import (
 // operands evaluates the parts of a condition that comparisons and logical
 // operators join. They are compiled only now: a message is the one to want them.
 func (p *program) operands(env map[string]any) []event.Operand {
-	if p.types == nil {
+	if p.names == nil {
 		return nil
 	}
 	tree, err := parser.Parse(p.text)
@@ -25,8 +25,8 @@ func (p *program) operands(env map[string]any) []event.Operand {
 		if err != nil {
 			continue
 		}
-		draft := d.draft(part, p.types)
-		_, _ = draft.typeOf() // what exact decides is an error here, see compileExpr
+		draft := d.draft(part, p.names)
+		_ = draft.checkTypes() // what exact decides is an error here, see compileExpr
 		compiled, _, err := draft.program()
 		if err != nil {
 			continue

@@ -16,9 +16,10 @@ type SQL struct {
 	Text     string
 	node     *syntax.Node
 	segments []segment
-	open     []string // in a plan: what inserted values wait for
-	vague    bool     // a name or raw text is among those, so the statements are not known
-	raw      bool     // it has ${raw(…)}
+	split    []Statement // the statements, if they were wanted at load
+	open     []string    // in a plan: what inserted values wait for
+	vague    bool        // a name or raw text is among those, so the statements are not known
+	raw      bool        // it has ${raw(…)}
 }
 
 // segment says that the text from at on comes from the scalar's text from
@@ -37,8 +38,11 @@ type Statement struct {
 	offset int // in sql.Text
 }
 
-// Statements splits the text.
+// Statements splits the text. They are not for changing.
 func (s *SQL) Statements() []Statement {
+	if s.split != nil {
+		return s.split
+	}
 	split := postgres.Split(s.Text)
 	out := make([]Statement, len(split))
 	for i, st := range split {
@@ -90,17 +94,20 @@ func (c *compiler) sqlTemplate(n *syntax.Node) *template {
 	if err != nil {
 		return c.template(n, exprSpec{})
 	}
-	if len(postgres.Split(n.Text)) == 0 {
+	if postgres.IsBlank(n.Text) {
 		c.add(n.Problem("schema/type", "there is no statement in this SQL, only comments", ""))
 		return nil
 	}
-	t := &template{node: n}
+	t := &template{node: n, pieces: make([]piece, 0, len(pieces))}
 	zones := insertionZones(pieces)
 	good := true
 	for i, p := range pieces {
 		out := piece{text: p.Text, offset: p.Offset}
+		if !p.Expr {
+			t.pieces = append(t.pieces, out)
+			continue
+		}
 		switch zone := zones[i]; {
-		case !p.Expr:
 		case zone.Zone == postgres.Comment:
 			out.text, out.offset = "${"+p.Text+"}", p.Offset-2
 		case zone.Zone == postgres.String || zone.Zone == postgres.QuotedIdent:
@@ -126,7 +133,12 @@ func (c *compiler) sqlTemplate(n *syntax.Node) *template {
 // insertionZones tells for each piece in which zone of the SQL it stands, with
 // a name standing in for every insertion.
 func insertionZones(pieces []syntax.Piece) []postgres.Span {
+	if len(pieces) == 1 && !pieces[0].Expr {
+		return nil // as most texts
+	}
 	var b strings.Builder
+	last := pieces[len(pieces)-1]
+	b.Grow(last.Offset + len(last.Text))
 	starts := make([]int, len(pieces))
 	for i, p := range pieces {
 		starts[i] = b.Len()

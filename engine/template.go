@@ -11,8 +11,9 @@ import (
 
 // template is text with insertions, compiled.
 type template struct {
-	node   *syntax.Node
-	pieces []piece
+	node     *syntax.Node
+	pieces   []piece
+	sketched *SQL // once it was asked for, SQL only
 }
 
 // piece is plain text or an expression.

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"runbook/engine/syntax"
 )
@@ -37,6 +39,30 @@ func (c *compiler) unusedNames() {
 		if !c.reads[n.Text] {
 			c.reads[n.Text] = true // once for each name
 			c.add(n.Problem("name/unused", fmt.Sprintf("%q is registered, and nothing uses it", n.Text), "remove register, or use the value").Warning())
+		}
+	}
+}
+
+const unusedAllowance = "allow/unused"
+
+// unusedAllowances finds the comments that allow a warning which is not there.
+// They come last, and among them those that allow this very warning: what they
+// speak of must have been said.
+func (c *compiler) unusedAllowances() {
+	if !c.rb.Whole {
+		return
+	}
+	sources := []*syntax.Source{c.rb.Source}
+	for _, file := range slices.Sorted(maps.Keys(c.beside)) {
+		sources = append(sources, c.beside[file])
+	}
+	for _, ofThis := range []bool{false, true} {
+		for _, s := range sources {
+			for a := range s.Allowances() {
+				if (a.Code == unusedAllowance) == ofThis && !c.allowed[a] {
+					c.add(a.Problem(unusedAllowance, fmt.Sprintf("there is no warning %s to allow here", a.Code), "remove the comment; it speaks of its own line and of the next").Warning())
+				}
+			}
 		}
 	}
 }

@@ -29,18 +29,25 @@ func (c *compiler) rawText(p *program, at *ast.IdentifierNode) {
 // statements are those of a step's SQL, as far as they are known before the run:
 // a value inserted by ${…} is NULL in them.
 func (s *step) statements(texts []*template) []Statement {
+	if len(texts) == 1 {
+		return texts[0].sketch().Statements()
+	}
 	var out []Statement
 	for _, t := range texts {
-		sql := t.sketch()
-		out = append(out, sql.Statements()...)
+		out = append(out, t.sketch().Statements()...)
 	}
 	return out
 }
 
-// sketch is the text with its ${…} left open.
+// sketch is the text with its ${…} left open, and all of the text when it has
+// none.
 func (t *template) sketch() *SQL {
-	sql := &SQL{node: t.node}
+	if t.sketched != nil {
+		return t.sketched
+	}
+	sql := &SQL{node: t.node, segments: make([]segment, 0, len(t.pieces))}
 	var b strings.Builder
+	b.Grow(len(t.node.Text))
 	for _, p := range t.pieces {
 		sql.segments = append(sql.segments, segment{at: b.Len(), offset: p.offset, inserted: p.expr != nil})
 		if p.expr == nil {
@@ -50,6 +57,8 @@ func (t *template) sketch() *SQL {
 		}
 	}
 	sql.Text = b.String()
+	sql.split = sql.Statements()
+	t.sketched = sql
 	return sql
 }
 

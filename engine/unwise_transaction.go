@@ -81,9 +81,15 @@ func begins(t *template) bool {
 	return t.mentions("BEGIN") || t.mentions("START")
 }
 
-// mentions looks for a word in upper case in the text.
+// mentions looks for a word, given in upper case, in the text.
 func (t *template) mentions(word string) bool {
-	return strings.Contains(strings.ToUpper(t.node.Text), word)
+	text := t.node.Text
+	for i := 0; i+len(word) <= len(text); i++ {
+		if text[i]&^0x20 == word[0] && strings.EqualFold(text[i:i+len(word)], word) {
+			return true
+		}
+	}
+	return false
 }
 
 // problem is one at the statement's first word.

@@ -40,7 +40,8 @@ func main() {
 // cancels through the server and cleans up; at the second the program leaves at
 // once and says so.
 func withSignals(parent context.Context, stderr io.Writer) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(parent)
+	words := &lastWords{}
+	ctx, cancel := context.WithCancelCause(context.WithValue(parent, lastWordsKey{}, words))
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
@@ -52,7 +53,8 @@ func withSignals(parent context.Context, stderr io.Writer) (context.Context, fun
 		if _, open := <-signals; !open {
 			return
 		}
-		fmt.Fprintln(stderr, "left at once: statements may still run on the server, and what the journal calls started is in doubt")
+		fmt.Fprintln(stderr, "left at once, without waiting for the server and without the rest of the clean-up")
+		words.say(stderr)
 		os.Exit(exitInterrupted)
 	}()
 	return ctx, func() {

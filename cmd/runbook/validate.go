@@ -27,6 +27,7 @@ func validateCommand(stdout, stderr io.Writer) *cli.Command {
 			&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "show what could not be checked"},
 		},
 		Action: func(c *cli.Context) error {
+			collectLate()
 			if c.NArg() == 0 {
 				return usagef("validate takes at least one runbook")
 			}

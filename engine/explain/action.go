@@ -73,6 +73,31 @@ steps:
 `,
 		},
 		{
+			Code: "distribute/tables", Title: "A step names one table and several, or none",
+			About: `distribute and undistribute take one table, under table, or a list of them, under tables.`,
+			Wrong: `
+steps:
+  - distribute: {table: orders, tables: [line_items], column: store_id}
+`,
+			Right: `
+steps:
+  - distribute: {tables: [orders, line_items], column: store_id}
+`,
+		},
+		{
+			Code: "distribute/colocate-with", Title: "A table is to lie beside itself",
+			About: `colocate_with names a table that is distributed already. The tables of one step lie beside the first of them when it
+				is left out.`,
+			Wrong: `
+steps:
+  - distribute: {tables: [stores, products], column: store_id, colocate_with: stores}
+`,
+			Right: `
+steps:
+  - distribute: {tables: [stores, products], column: store_id}
+`,
+		},
+		{
 			Code: "distribute/shard-count", Title: "A colocated table has a shard count of its own",
 			About: `Tables that lie side by side have the same number of shards, that of the table named by colocate_with. Leave
 				shard_count or colocate_with out.`,
@@ -135,6 +160,27 @@ steps:
   - parallel-monitor:
       probes:
         waits: {builtin: blockers}
+      steps:
+        - sql: SELECT 1
+`,
+		},
+		{
+			Code: "load/pace", Title: "A load has a rate and a pause",
+			About: `With rate, executions are due at even intervals whatever became of those before, as those of many users are. With
+pause, a connection rests between the end of one and the next. Choose the one that is like your application.`,
+			Wrong: `
+steps:
+  - parallel-monitor:
+      load:
+        shops: {sql: SELECT create_orders(200), rate: 5, pause: 500ms}
+      steps:
+        - sql: SELECT 1
+`,
+			Right: `
+steps:
+  - parallel-monitor:
+      load:
+        shops: {sql: SELECT create_orders(200), rate: 5}
       steps:
         - sql: SELECT 1
 `,

@@ -39,7 +39,7 @@ steps:
 		},
 		{
 			Code: "expr/insertion", Title: "A field that is an expression has ${…}",
-			About: `when, assert, until, sighting and abort_if are expressions already and are written bare. ${…} inserts a value into
+			About: `when, assert, until, sighting, abort_if and pause_if are expressions already and are written bare. ${…} inserts a value into
 				text.`,
 			Wrong: `
 vars: {stores: 5}

@@ -28,6 +28,24 @@ steps:
 `,
 		},
 		{
+			Code: "sql/not-idempotent", Warning: true, Title: "idempotent: true at a statement that is not",
+			About: `idempotent: true says that running the statements twice is the same as running them once, so that they are sent again
+				when their answer was lost. A plain INSERT adds its rows again, a CREATE without IF NOT EXISTS fails, and CREATE INDEX
+				CONCURRENTLY IF NOT EXISTS passes over the INVALID index of a broken-off attempt. Leave the word out: statements that
+				can be are wrapped in a transaction, and the server is asked what became of it. Or write the statement so that it can
+				run twice.`,
+			Wrong: `
+steps:
+  - sql: INSERT INTO settings VALUES ('sharded', 'yes')
+    idempotent: true
+`,
+			Right: `
+steps:
+  - sql: INSERT INTO settings VALUES ('sharded', 'yes') ON CONFLICT DO NOTHING
+    idempotent: true
+`,
+		},
+		{
 			Code: "name/unused", Warning: true, Title: "Nothing uses a name",
 			About: `A variable or a registered value is named by no expression. Mostly the check that was to use it was forgotten, or uses
 				another name. Use it, or remove it. An id that nothing uses is fine: the journal and --from use it.`,
@@ -104,6 +122,23 @@ steps:
 			Right: `
 steps:
   - distribute: {table: stores, column: store_id, concurrently: true}
+`,
+		},
+		{
+			Code: "allow/unused", Warning: true, Title: "A comment allows a warning that is not there",
+			About: `A comment # allow CODE: REASON silences a warning of its own line or of the next. What it spoke of is gone, stands
+				elsewhere now, or has another code. Left behind, it would silence the next warning there that nobody has looked
+				at. Remove it, or put it where the warning is.`,
+			Wrong: `
+vars: {store: 5}
+steps:
+  # allow template/raw: the text stands in this file
+  - sql: SELECT name FROM stores WHERE store_id = ${store}
+`,
+			Right: `
+vars: {store: 5}
+steps:
+  - sql: SELECT name FROM stores WHERE store_id = ${store}
 `,
 		},
 		{

@@ -27,7 +27,8 @@ func (c Class) String() string {
 // behind a view or an operator is not seen; neither is a COMMIT inside of the
 // procedure that a CALL names.
 func Classify(stmt string) Class {
-	return classify(tokens(stmt))
+	var room [64]token // most statements have fewer, and need no heap then
+	return classify(appendTokens(room[:0], stmt))
 }
 
 // token is a lexeme that is neither blank nor comment: a word in upper case, a
@@ -37,8 +38,9 @@ type token struct {
 	text string
 }
 
-func tokens(stmt string) []token {
-	var list []token
+func tokens(stmt string) []token { return appendTokens(nil, stmt) }
+
+func appendTokens(list []token, stmt string) []token {
 	s := scanner{src: stmt}
 	for l, ok := s.next(); ok; l, ok = s.next() {
 		text := stmt[l.start:l.end]

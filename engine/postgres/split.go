@@ -33,6 +33,19 @@ func Split(src string) []Statement {
 	return piece.appendTo(statements, src)
 }
 
+// IsBlank says that Split finds no statement in a text.
+func IsBlank(src string) bool {
+	s := scanner{src: src}
+	for l, ok := s.next(); ok; l, ok = s.next() {
+		switch {
+		case l.kind == blank, l.kind == comment && !l.open, l.kind == symbol && src[l.start] == ';':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
 // piece is the statement that Split is in.
 type piece struct {
 	start, end int // of the text, start -1 before any

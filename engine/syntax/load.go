@@ -1,6 +1,7 @@
 package syntax
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -26,11 +27,13 @@ func ReadFile(fsys fs.FS, name, shown string) ([]byte, Problems) {
 	if info.IsDir() {
 		return nil, Problems{{Pos: Pos{File: shown}, Code: "file/directory", Message: "this is a directory, a runbook is one file"}}
 	}
-	// The size is not believed: a pipe or a device has none.
-	src, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
-	if err != nil {
+	// The size is not believed, only hoped for: a pipe or a device has none.
+	var b bytes.Buffer
+	b.Grow(int(min(info.Size(), MaxFile)) + bytes.MinRead)
+	if _, err := b.ReadFrom(io.LimitReader(f, MaxFile+1)); err != nil {
 		return nil, unreadable(shown, err)
 	}
+	src := b.Bytes()
 	if len(src) > MaxFile {
 		return nil, Problems{{
 			Pos: Pos{File: shown}, Code: "file/size",

@@ -6,7 +6,7 @@ import (
 )
 
 // Kind tells the three shapes of a Node apart.
-type Kind int
+type Kind uint8
 
 const (
 	Scalar Kind = iota
@@ -19,26 +19,31 @@ func (k Kind) String() string {
 }
 
 // Type is what YAML takes a plain scalar for; a quoted or block scalar is a
-// String.
-type Type string
+// String. Other nodes have None.
+type Type uint8
 
 const (
-	String Type = "text"
-	Int    Type = "a whole number"
-	Float  Type = "a number"
-	Bool   Type = "true or false"
-	Null   Type = "nothing"
+	None Type = iota
+	String
+	Int
+	Float
+	Bool
+	Null
 )
+
+func (t Type) String() string {
+	return [...]string{"", "text", "a whole number", "a number", "true or false", "nothing"}[t]
+}
 
 // Node is one YAML value with its place. Aliases are already replaced by what
 // they stand for.
 type Node struct {
 	Pos    Pos
-	Kind   Kind
-	Type   Type    // of a Scalar
 	Text   string  // of a Scalar: as YAML reads it, escapes resolved
 	Items  []*Node // of a List
 	Fields []Field // of a Map, in the order of the file, keys unique
+	Kind   Kind
+	Type   Type // of a Scalar
 
 	style style
 	src   *Source
@@ -81,7 +86,7 @@ func (n *Node) IsNull() bool { return n.Kind == Scalar && n.Type == Null }
 // What names the node's shape for a message: "a list", "text", "true or false".
 func (n *Node) What() string {
 	if n.Kind == Scalar {
-		return string(n.Type)
+		return n.Type.String()
 	}
 	return n.Kind.String()
 }

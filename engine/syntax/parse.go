@@ -4,7 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -18,7 +20,7 @@ func Parse(file string, src []byte) (*Runbook, Problems) {
 	}
 	p := &parser{problems: problems}
 	rb := p.runbook(root)
-	rb.File, rb.Source = file, source
+	rb.File, rb.Source, rb.Whole = file, source, len(p.problems) == 0
 	sum := sha256.Sum256(src)
 	rb.Digest = hex.EncodeToString(sum[:])
 	return rb, p.problems
@@ -53,15 +55,12 @@ func (p *parser) keys(n *Node, what string, read map[string]func(*Node)) bool {
 		p.add(n, "schema/type", fmt.Sprintf("%s is a mapping, this is %s", what, n.What()), "")
 		return false
 	}
-	names := make([]string, 0, len(read))
-	for name := range read {
-		names = append(names, name)
-	}
 	for _, f := range n.Fields {
 		if fn, ok := read[f.Key.Text]; ok {
 			fn(f.Value)
 			continue
 		}
+		names := slices.Collect(maps.Keys(read))
 		p.add(f.Key, "schema/unknown-key", fmt.Sprintf("%q is not a key of %s", f.Key.Text, what), nearOrAll(f.Key.Text, names))
 	}
 	return true

@@ -6,7 +6,7 @@ import (
 )
 
 // style is how a scalar was written, which decides where its characters are.
-type style int
+type style uint8
 
 const (
 	plain style = iota

@@ -6,6 +6,7 @@ type Runbook struct {
 	File        string
 	Source      *Source
 	Digest      string // SHA-256 of the file, in hex
+	Whole       bool   // all of the file could be read
 	Name        *Node
 	Summary     *Node
 	Vars        []Field

@@ -15,13 +15,22 @@ type Source struct {
 	lines []string
 }
 
-// lineBreaks are what YAML takes for the end of a line.
-var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n")
-
 // NewSource splits the text of a YAML file into its lines.
 func NewSource(file string, src []byte) *Source {
-	return &Source{file, strings.Split(lineBreaks.Replace(string(src)), "\n")}
+	return &Source{file, strings.Split(breakLines(string(src)), "\n")}
 }
+
+// breakLines makes a line feed of all that YAML takes for the end of a line.
+func breakLines(text string) string {
+	for _, other := range []string{"\r", "\u0085", "\u2028", "\u2029"} {
+		if strings.Contains(text, other) {
+			return lineBreaks.Replace(text)
+		}
+	}
+	return text
+}
+
+var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n")
 
 // Line is the text of line n, counted from 1, or "" when there is none.
 func (s *Source) Line(n int) string {

@@ -34,7 +34,13 @@ func (p *parser) step(n *Node) *Step {
 		return nil
 	}
 	s := &Step{Node: n}
-	var group Group
+	var group *Group
+	part := func() *Group { // of a group, or of what is none
+		if group == nil {
+			group = &Group{}
+		}
+		return group
+	}
 	isGroup := false
 	for _, f := range n.Fields {
 		switch v := f.Value; f.Key.Text {
@@ -63,19 +69,19 @@ func (p *parser) step(n *Node) *Step {
 		case "allow_failure":
 			s.AllowFailure = p.scalar(v, "allow_failure")
 		case "group":
-			group.Title, isGroup = p.scalar(v, "group"), true
+			part().Title, isGroup = p.scalar(v, "group"), true
 		case "steps":
-			group.Steps = p.steps(v)
+			part().Steps = p.steps(v)
 		case "rescue":
-			group.Rescue, group.Recovered = p.rescue(v)
+			part().Rescue, part().Recovered = p.rescue(v)
 		case "always":
-			group.Always = p.steps(v)
+			part().Always = p.steps(v)
 		default:
 			s.Actions = append(s.Actions, f)
 		}
 	}
 	if isGroup {
-		s.Group = &group
+		s.Group = group
 	}
 	p.groupKeys(n, isGroup)
 	return s

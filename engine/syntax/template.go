@@ -29,30 +29,29 @@ func Template(text string) ([]Piece, error) {
 			parts = append(parts, Piece{Text: text[rest:to], Offset: rest})
 		}
 	}
-	for i := 0; i < len(text); {
-		switch {
-		case strings.HasPrefix(text[i:], `\${`):
-			flush(i)
-			rest = i + 1
-			i += 3
-		case strings.HasPrefix(text[i:], "${"):
-			end := closing(text, i+2)
-			if end < 0 {
-				return nil, &TemplateError{i, "this ${ is never closed"}
-			}
-			if strings.TrimSpace(text[i+2:end]) == "" {
-				return nil, &TemplateError{i, "${} holds no expression"}
-			}
-			flush(i)
-			parts = append(parts, Piece{Text: text[i+2 : end], Expr: true, Offset: i + 2})
-			i = end + 1
-			rest = i
-		default:
-			i++
+	for i := 0; ; {
+		next := strings.Index(text[i:], "${")
+		if next < 0 {
+			flush(len(text))
+			return parts, nil
 		}
+		at := i + next
+		if at > i && text[at-1] == '\\' {
+			flush(at - 1)
+			rest, i = at, at+2
+			continue
+		}
+		end := closing(text, at+2)
+		if end < 0 {
+			return nil, &TemplateError{at, "this ${ is never closed"}
+		}
+		if strings.TrimSpace(text[at+2:end]) == "" {
+			return nil, &TemplateError{at, "${} holds no expression"}
+		}
+		flush(at)
+		parts = append(parts, Piece{Text: text[at+2 : end], Expr: true, Offset: at + 2})
+		rest, i = end+1, end+1
 	}
-	flush(len(text))
-	return parts, nil
 }
 
 // closing finds the brace that ends an expression which begins at i, or -1.

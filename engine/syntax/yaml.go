@@ -54,10 +54,13 @@ func readYAML(source *Source, src []byte) (*Node, Problems) {
 // invalidText finds the first byte that is no UTF-8 or is a NUL; YAML's own
 // message for either names no column.
 func invalidText(source *Source, src []byte) (Problem, bool) {
+	if utf8.Valid(src) && bytes.IndexByte(src, 0) < 0 {
+		return Problem{}, false
+	}
 	for i := 0; i < len(src); {
 		r, size := utf8.DecodeRune(src[i:])
 		if r == 0 || r == utf8.RuneError && size == 1 {
-			before := lineBreaks.Replace(string(src[:i]))
+			before := breakLines(string(src[:i]))
 			start := strings.LastIndexByte(before, '\n') + 1
 			p := Problem{
 				Pos:     Pos{source.File, strings.Count(before, "\n") + 1, utf8.RuneCountInString(before[start:]) + 1},
@@ -133,6 +136,7 @@ func (s *Source) near(pos Pos, pattern *regexp.Regexp) Pos {
 // builder copies yaml's tree into ours.
 type builder struct {
 	source   *Source
+	block    []Node // not yet used
 	problems Problems
 	open     []*yaml.Node // anchors being expanded, to see a cycle
 	aliased  int          // nodes that aliases have added
@@ -146,7 +150,6 @@ func (b *builder) problem(n *yaml.Node, code, message, hint string) {
 }
 
 func (b *builder) node(n *yaml.Node) *Node {
-	out := &Node{Pos: b.pos(n), src: b.source}
 	if len(b.open) > 0 {
 		b.aliased++
 	}
@@ -154,24 +157,44 @@ func (b *builder) node(n *yaml.Node) *Node {
 	case yaml.AliasNode:
 		return b.alias(n)
 	case yaml.SequenceNode:
-		out.Kind = List
-		for _, item := range n.Content {
-			if b.aliased > maxAliased {
-				break
-			}
-			out.Items = append(out.Items, b.node(item))
-		}
+		return b.list(n)
 	case yaml.MappingNode:
-		out.Kind = Map
-		b.fields(out, n)
+		return b.mapping(n)
 	default:
+		out := b.fresh(n)
 		out.Text, out.Type, out.style = n.Value, scalarType(n), scalarStyle(n)
+		return out
+	}
+}
+
+// fresh is a node at the place of yaml's. A long runbook has 100 000: they are
+// taken from blocks.
+func (b *builder) fresh(n *yaml.Node) *Node {
+	if len(b.block) == 0 {
+		b.block = make([]Node, 128)
+	}
+	out := &b.block[0]
+	b.block = b.block[1:]
+	out.Pos, out.src = b.pos(n), b.source
+	return out
+}
+
+func (b *builder) list(n *yaml.Node) *Node {
+	out := b.fresh(n)
+	out.Kind, out.Items = List, make([]*Node, 0, len(n.Content))
+	for _, item := range n.Content {
+		if b.aliased > maxAliased {
+			break
+		}
+		out.Items = append(out.Items, b.node(item))
 	}
 	return out
 }
 
-func (b *builder) fields(out *Node, n *yaml.Node) {
-	seen := make(map[string]int, len(n.Content)/2)
+func (b *builder) mapping(n *yaml.Node) *Node {
+	out := b.fresh(n)
+	out.Kind, out.Fields = Map, make([]Field, 0, len(n.Content)/2)
+	seen := map[string]int{} // given no size it needs no heap, unless it grows large
 	for i := 0; i+1 < len(n.Content) && b.aliased <= maxAliased; i += 2 {
 		key := n.Content[i]
 		switch {
@@ -189,6 +212,7 @@ func (b *builder) fields(out *Node, n *yaml.Node) {
 		seen[key.Value] = key.Line
 		out.Fields = append(out.Fields, Field{b.node(key), b.node(n.Content[i+1])})
 	}
+	return out
 }
 
 func (b *builder) alias(n *yaml.Node) *Node {
