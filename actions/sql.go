@@ -3,6 +3,7 @@ package actions
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,6 +51,11 @@ type SQL struct {
 	// are on record in the ledger, and a run in which no later statement adds them
 	// again cannot end well.
 	ForGood bool
+	// Running the statements twice is the same as running them once. A statement
+	// whose answer was lost is then simply sent again, by `retry` and by `runbook
+	// resume`; without the word a person is asked, where neither the database knows
+	// nor the statement is one such as ALTER SYSTEM.
+	Idempotent bool
 }
 
 // SQLResult is what the last statement that returned rows returned, and what
@@ -73,6 +79,7 @@ var (
 	_ engine.Checker    = (*SQL)(nil)
 	_ engine.Changer    = (*SQL)(nil)
 	_ engine.Prober     = (*SQL)(nil)
+	_ engine.Repeater   = (*SQL)(nil)
 	_ engine.Selector   = SQLResult{}
 	_ engine.Summarizer = SQLResult{}
 )
@@ -101,6 +108,7 @@ func (a *SQL) Check(at *engine.Places) {
 	if n := len(statements); len(a.Args) > 0 && n > 1 {
 		at.Problem("args", "sql/args", fmt.Sprintf("args belong to one statement, and here are %d", n), "insert the values by ${…}, or make a step of each statement")
 	}
+	a.checkIdempotent(at, statements)
 	for _, st := range statements {
 		switch {
 		case !a.Transaction:
@@ -108,6 +116,20 @@ func (a *SQL) Check(at *engine.Places) {
 			at.Problem("transaction", "sql/not-in-transaction", fmt.Sprintf("%s cannot run in a transaction", firstWords(st.Text)), "make it a step of its own, without transaction: true")
 		case endsTransaction(st):
 			at.Problem("transaction", "sql/two-transactions", fmt.Sprintf("%s stands inside transaction: true, which begins and commits by itself", firstWords(st.Text)), "leave one of the two out")
+			return
+		}
+	}
+}
+
+// checkIdempotent warns of the word at a statement that plainly is not.
+func (a *SQL) checkIdempotent(at *engine.Places, statements []engine.Statement) {
+	if !a.Idempotent {
+		return
+	}
+	for _, st := range statements {
+		if twice := postgres.Twice(st.Text); twice != "" {
+			at.Warning("idempotent", "sql/not-idempotent", fmt.Sprintf("%s is not idempotent: the second time it %s", firstWords(st.Text), twice),
+				"leave the word out: after a lost answer the database is asked, or a person")
 			return
 		}
 	}
@@ -141,13 +163,32 @@ func (a *SQL) text() *engine.SQL {
 func (a *SQL) Changes() bool { return a.text().Changes() }
 
 // Applied knows only what the journal knows: a statement that was sent and never
-// answered, outside of a transaction, may have happened. All else lets Run go on
-// behind the statements that are done.
+// answered, outside of a transaction, may have happened. One that may be sent
+// again and all else let Run go on behind the statements that are done.
 func (a *SQL) Applied(_ context.Context, env *engine.Env) (bool, error) {
-	if len(env.Before().Unanswered) > 0 {
-		return false, engine.ErrCannotKnow
+	for _, sql := range env.Before().Unanswered {
+		if !a.repeats(sql) {
+			return false, engine.ErrCannotKnow
+		}
+	}
+	for _, sql := range env.Before().Unanswered {
+		if err := env.Emit(event.Warning{Step: env.Step(), Text: "sent again, for its answer was lost: " + firstWords(sql)}); err != nil {
+			return false, err
+		}
 	}
 	return false, nil
+}
+
+// repeats says whether an earlier statement of the step may be sent again: the
+// word speaks only of what the step reads now.
+func (a *SQL) repeats(sql string) bool {
+	is := func(st engine.Statement) bool { return st.Text == sql }
+	return postgres.Idempotent(sql) || a.Idempotent && slices.ContainsFunc(a.text().Statements(), is)
+}
+
+// Repeats says whether all of the statements may be sent again.
+func (a *SQL) Repeats() bool {
+	return a.Idempotent || !slices.ContainsFunc(a.text().Statements(), func(st engine.Statement) bool { return !postgres.Idempotent(st.Text) })
 }
 
 // Run sends the statements, less those that are done already.

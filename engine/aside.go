@@ -36,7 +36,7 @@ func Aside(ctx context.Context, conns *Connections, out *event.Stream, o Options
 	}
 	defer func() { _ = lock.release(context.WithoutCancel(ctx)) }() // its session ends either way
 	x.ledger.due = append(x.ledger.due, o.Past.Ledger...)
-	if err := x.outlast(ctx); err != nil {
+	if err := x.outlast(ctx, "main"); err != nil {
 		return err
 	}
 	err = do(ctx, &Env{x: x, step: &step{connection: aside}, path: aside})

@@ -71,7 +71,8 @@ func ownTransaction(st Statement) bool {
 		return false
 	}
 	switch firstWord(st.Text) {
-	case "INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "TRUNCATE", "CREATE", "ALTER", "DROP", "GRANT", "REVOKE", "COMMENT":
+	case "INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "TRUNCATE", "COPY", "CREATE", "ALTER", "DROP", "GRANT", "REVOKE", "COMMENT",
+		"REFRESH", "REASSIGN", "IMPORT", "SECURITY":
 		return true
 	}
 	return false

@@ -39,6 +39,7 @@ type session struct {
 	step string
 	emit func(event.Event) error
 	wake chan postgres.Notice // an action listens for notices
+	set  bool                 // a statement of a step has set something that a new session would not have
 }
 
 // NewConnections are the connections of one run to target; app is what
@@ -73,6 +74,24 @@ func (c *Connections) opened(pid uint32) {
 	c.pidsMu.Lock()
 	defer c.pidsMu.Unlock()
 	c.pids = append(c.pids, int64(pid))
+}
+
+// disown takes the backend of a session that was lost from this process's own,
+// so that outlast waits for it too.
+func (c *Connections) disown(pid uint32) {
+	c.pidsMu.Lock()
+	defer c.pidsMu.Unlock()
+	c.pids = slices.DeleteFunc(c.pids, func(own int64) bool { return own == int64(pid) })
+}
+
+// lostSession is the named session when it ended by accident, else nil.
+func (c *Connections) lostSession(name string) *session {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s := c.open[name]; s != nil && s.Closed() {
+		return s
+	}
+	return nil
 }
 
 // ownPIDs are the backends of this process's sessions, as an array for SQL.
@@ -184,6 +203,9 @@ func (s *session) observe(x postgres.Execution) {
 	if emit == nil {
 		return
 	}
+	if x.Err == nil && (postgres.Classify(x.SQL) == postgres.Setting || strings.Contains(x.SQL, "set_config")) {
+		s.markSet()
+	}
 	e := event.StatementFinished{
 		Step: step, Connection: s.name, PID: x.PID, SQL: x.SQL, Tag: x.Tag,
 		Rows: x.Rows, Affected: x.Affected, Duration: event.Duration(x.Duration),
@@ -196,6 +218,13 @@ func (s *session) observe(x postgres.Execution) {
 	}
 	// A sink's error stops the run at its next step; here there is no one to tell.
 	_ = emit(e)
+}
+
+// markSet remembers that a new session would not be as this one is.
+func (s *session) markSet() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.set = true
 }
 
 func (s *session) notice(n postgres.Notice) {

@@ -19,6 +19,7 @@ type Env struct {
 	path   string // of this execution
 	depth  int
 	before Before
+	gate   Gate // of the steps around
 
 	mu    sync.Mutex
 	sides []*session
@@ -156,10 +157,11 @@ func (e *Env) closeSides(ctx context.Context) {
 	e.sides = nil
 }
 
-// RunSteps runs steps of the action's arguments. Its error says that one
-// failed; the failure is on record already.
-func (e *Env) RunSteps(ctx context.Context, s Steps) error {
-	return e.x.steps(ctx, s.steps, frame{path: e.path + "/", depth: e.depth + 1, whole: true})
+// RunSteps runs steps of the action's arguments, each when gate lets it begin;
+// nil lets all. Its error says that one failed, which is on record already, or is
+// that of gate.
+func (e *Env) RunSteps(ctx context.Context, s Steps, gate Gate) error {
+	return e.x.steps(ctx, s.steps, frame{path: e.path + "/", depth: e.depth + 1, whole: true, gate: e.gate.and(gate)})
 }
 
 // Retrying records that an attempt of the action's own failed and that it will

@@ -53,6 +53,9 @@ func (t *turn) finish(ctx context.Context, result any, err error) error {
 	if err == nil {
 		err = t.record(&e, result)
 	}
+	if err != nil && s.group == nil && (ctx.Err() != nil || cancelled(err)) {
+		x.account.cutShort(t.path)
+	}
 	switch {
 	case err == nil:
 	case lost(err):

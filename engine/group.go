@@ -16,7 +16,7 @@ func (t *turn) group(ctx context.Context, f frame) error {
 	if err != nil && len(g.rescue) > 0 && !interrupted(ctx) {
 		err = t.rescue(after, f, err)
 	}
-	return errors.Join(err, x.steps(after, g.always, frame{f.path + "always/", f.depth, true}))
+	return errors.Join(err, x.steps(after, g.always, frame{path: f.path + "always/", depth: f.depth, whole: true}))
 }
 
 // rescue runs the steps for a failed group. A failure whose outcome is unknown,
@@ -26,7 +26,7 @@ func (t *turn) rescue(ctx context.Context, f frame, err error) error {
 	undone := t.undone()
 	x.scope.set("failure", failureInfo(err))
 	defer x.scope.unset("failure")
-	rescueErr := x.steps(ctx, g.rescue, frame{f.path + "rescue/", f.depth, true})
+	rescueErr := x.steps(ctx, g.rescue, frame{path: f.path + "rescue/", depth: f.depth, whole: true})
 	if rescueErr == nil && g.recovered && !lost(err) && !undone {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -109,14 +110,51 @@ func (x *executor) settleReturned(ctx context.Context, step string) error {
 	return nil
 }
 
+// forgo gives up the open entries that cannot come back since the column that took
+// them along is gone for good, and says so: whoever drops a column means it, and
+// may not know what hangs on it.
+func (x *executor) forgo(ctx context.Context) error {
+	for _, o := range x.ledger.entries() {
+		if o.Column == nil {
+			continue
+		}
+		gone, err := x.isGone(ctx, o)
+		if err != nil {
+			return fmt.Errorf("look for column %s: %w", o.Column, err)
+		}
+		if !gone {
+			continue
+		}
+		if err := x.emit(event.Warning{Text: fmt.Sprintf("%s went with column %s and cannot come back without it", o.ID, o.Column)}); err != nil {
+			return err
+		}
+		if err := x.emit(event.ObligationClosed{ID: o.ID, Waived: true}); err != nil {
+			return err
+		}
+		x.ledger.settle(o.ID)
+	}
+	return nil
+}
+
+func (x *executor) isGone(ctx context.Context, o event.Obligation) (bool, error) {
+	s, err := x.conns.session(ctx, cmp.Or(o.Connection, "main"))
+	if err != nil {
+		return false, err
+	}
+	defer s.use("", nil)() // a question of the engine's own, and no event
+	r, err := s.Query(ctx, `
+		SELECT 1 FROM pg_catalog.pg_attribute
+		WHERE attrelid = pg_catalog.to_regclass($1) AND attname = $2 AND NOT attisdropped`, o.Column.Table, o.Column.Name)
+	if err != nil {
+		return false, err
+	}
+	return len(r.Rows) == 0, nil
+}
+
 // isBack says whether the constraint of an entry is in the catalog, and valid
 // unless it was not before.
 func (x *executor) isBack(ctx context.Context, o event.Obligation) (bool, error) {
-	connection := "main"
-	if o.Connection != "" {
-		connection = o.Connection
-	}
-	s, err := x.conns.session(ctx, connection)
+	s, err := x.conns.session(ctx, cmp.Or(o.Connection, "main"))
 	if err != nil {
 		return false, err
 	}

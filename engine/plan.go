@@ -50,7 +50,6 @@ type step struct {
 	prefix int    // how much of path is that of the steps around
 	title  *bound // string
 	label  string // the title as far as it is known at load
-	digest string
 	tags   []string
 	tagged bool // a step around it has a tag that was asked for
 
@@ -114,7 +113,9 @@ type group struct {
 // included and groups not counted.
 func (p *Plan) Steps() int { return p.count }
 
-// digest identifies what a step says, whatever its layout.
+// digest identifies what the step says, whatever its layout.
+func (s *step) digest() string { return digest(s.node.Node) }
+
 func digest(n *syntax.Node) string {
 	sum := sha256.Sum256(appendNode(make([]byte, 0, 1024), n)) // most steps fit
 	return hex.EncodeToString(sum[:12])
@@ -122,7 +123,7 @@ func digest(n *syntax.Node) string {
 
 func appendNode(b []byte, n *syntax.Node) []byte {
 	b = strconv.AppendInt(b, int64(n.Kind), 10)
-	b = append(append(append(b, ' '), n.Type...), ' ')
+	b = append(append(append(b, ' '), n.Type.String()...), ' ')
 	b = append(strconv.AppendQuote(b, n.Text), '\n')
 	for _, item := range n.Items {
 		b = appendNode(b, item)

@@ -74,7 +74,12 @@ func (e *PlanEnv) Guard(sql SQL) { e.v.mends(e.number, sql.Text) }
 
 // Owe says that the step will have opened a ledger entry. One that no later step
 // settles is a finding: the run could not end well.
-func (e *PlanEnv) Owe(id string) { e.v.owed = append(e.v.owed, debt{id, e.number}) }
+func (e *PlanEnv) Owe(id string) {
+	e.OweUntil(id, "distribute the table at its other end too, in a later step")
+}
+
+// OweUntil is Owe with what a later step should do.
+func (e *PlanEnv) OweUntil(id, fix string) { e.v.owed = append(e.v.owed, debt{id, e.number, fix}) }
 
 // Settle says that the step will have closed a ledger entry.
 func (e *PlanEnv) Settle(id string) {
@@ -82,7 +87,7 @@ func (e *PlanEnv) Settle(id string) {
 }
 
 // debt is a ledger entry that a step will have opened.
-type debt struct{ id, number string }
+type debt struct{ id, number, fix string }
 
 // owing puts the ledger entries that stay open on the steps that open them.
 func (v *previewer) owing(steps []StepPreview) {
@@ -92,7 +97,7 @@ func (v *previewer) owing(steps []StepPreview) {
 			if d.number == s.Number {
 				s.Findings = append(s.Findings, Finding{
 					What: d.id + " would not be brought back by any step, so the run could not end well",
-					Fix:  "distribute the table at its other end too, in a later step",
+					Fix:  d.fix,
 				})
 			}
 		}

@@ -25,6 +25,13 @@ type Prober interface {
 	Applied(ctx context.Context, env *Env) (bool, error)
 }
 
+// Repeater is an action that can tell whether running the step twice is the same
+// as running it once, whatever became of the first time. Only such a step is
+// tried again after a lost connection.
+type Repeater interface {
+	Repeats() bool
+}
+
 // ErrCannotKnow is what a Prober returns when the database does not tell either.
 var ErrCannotKnow = errors.New("the database does not tell whether it happened")
 
@@ -91,7 +98,7 @@ func (p *Plan) Unchanged(past *journal.State) error {
 		switch {
 		case s == nil:
 			e.Gone = append(e.Gone, done.Started.Title)
-		case s.digest != done.Digest() && s.group == nil:
+		case s.digest() != done.Digest() && s.group == nil:
 			e.Edited = append(e.Edited, fmt.Sprintf("%s (line %d)", done.Started.Title, s.node.Pos().Line))
 		}
 	}
@@ -106,7 +113,7 @@ func (p *Plan) Unchanged(past *journal.State) error {
 func (x *executor) takeOver(ctx context.Context) error {
 	past := x.options.Past
 	x.ledger.due = slices.Clone(past.Ledger) // however this ends
-	if err := x.outlast(ctx); err != nil {
+	if err := x.outlast(ctx, "main"); err != nil {
 		return err
 	}
 	for _, c := range past.Commits() {
@@ -136,12 +143,13 @@ func (x *executor) takeOver(ctx context.Context) error {
 	return nil
 }
 
-// outlast waits until every session of the earlier process is gone: a backend
-// does not notice the end of its client before its statement ends.
-func (x *executor) outlast(ctx context.Context) error {
+// outlast waits until every session of the run that this process does not have
+// open is gone from where the connection leads: a backend does not notice the end
+// of its client before its statement ends.
+func (x *executor) outlast(ctx context.Context, connection string) error {
 	began := time.Now()
 	for {
-		s, err := x.conns.session(ctx, "main")
+		s, err := x.conns.session(ctx, connection)
 		if err != nil {
 			return err
 		}
@@ -151,7 +159,7 @@ func (x *executor) outlast(ctx context.Context) error {
 			ORDER BY backend_start LIMIT 1`,
 			strings.ReplaceAll(x.conns.app, "_", `\_`)+"/%", x.conns.ownPIDs())
 		if err != nil {
-			return fmt.Errorf("look for sessions of the interrupted run: %w", err)
+			return fmt.Errorf("look for earlier sessions of the run: %w", err)
 		}
 		if len(r.Rows) == 0 {
 			return nil
@@ -310,6 +318,9 @@ func (t *turn) doubt(past *journal.Step, name string) error {
 		"look at the database, then say which it is:",
 		fmt.Sprintf("runbook resume %s --assume %s=done", t.x.info.ID, name),
 		fmt.Sprintf("runbook resume %s --assume %s=not-done", t.x.info.ID, name))
+	if t.s.repeater() {
+		f.Notes = append(f.Notes, "where running it twice is the same as once, idempotent: true in the step says so, and no one is asked")
+	}
 	failure := failureOf(t.s, f)
 	failure.Unknown = true
 	if err := t.x.emit(event.StepFinished{

@@ -26,7 +26,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // retried runs the step until an attempt does not fail, within the bounds of
-// its `retry`. A lost connection is an unknown outcome and never tried again.
+// its `retry`. A lost connection is an unknown outcome, and tried again only
+// where twice is the same as once.
 func (t *turn) retried(ctx context.Context, inner frame) (any, error) {
 	r := t.s.retry
 	began := time.Now()
@@ -37,11 +38,13 @@ func (t *turn) retried(ctx context.Context, inner frame) (any, error) {
 			return nil, err
 		}
 	}
+	var failure error
 	for attempt := 1; ; attempt++ {
-		result, err := t.attempt(ctx, inner, attempt)
-		if err == nil || r == nil || ctx.Err() != nil || t.undone() || !r.again(err) || bounds.attempts > 0 && attempt >= bounds.attempts {
+		result, err := t.attemptAfter(ctx, failure, inner, attempt)
+		if err == nil || r == nil || ctx.Err() != nil || t.undone() || !t.again(err) || bounds.attempts > 0 && attempt >= bounds.attempts {
 			return result, err
 		}
+		failure = err
 		delay := bounds.wait(attempt)
 		if bounds.limit > 0 && time.Since(began)+delay > bounds.limit {
 			return nil, err
@@ -53,15 +56,55 @@ func (t *turn) retried(ctx context.Context, inner frame) (any, error) {
 		if err := sleep(ctx, delay); err != nil {
 			return nil, err
 		}
+		if err := t.x.held(ctx, t.gate); err != nil {
+			return nil, err
+		}
 	}
 }
 
+// attemptAfter is an attempt after one that failed, if any did: after a lost
+// connection only when the backend of the one before is gone.
+func (t *turn) attemptAfter(ctx context.Context, failure error, inner frame, attempt int) (any, error) {
+	if lost(failure) {
+		if s := t.x.conns.lostSession(t.s.connection); s != nil {
+			t.x.conns.disown(s.PID())
+		}
+		if err := t.x.outlast(ctx, t.s.connection); err != nil {
+			return nil, errors.Join(failure, err) // still not known
+		}
+	}
+	return t.attempt(ctx, inner, attempt)
+}
+
 // again says whether a failure is one to try again after.
-func (r *retry) again(err error) bool {
-	if lost(err) || errors.Is(err, ErrInterrupted) {
+func (t *turn) again(err error) bool {
+	const connectionFailure = "08006"
+	on := t.s.retry.on
+	switch {
+	case errors.Is(err, ErrInterrupted), lost(err) && !t.repeats():
+		return false
+	case on == nil:
+		return true
+	}
+	return on[sqlState(err)] || lost(err) && on[connectionFailure]
+}
+
+// repeats says whether the step can be run again without knowing what became of
+// it: its action says so, and a new session would be as good as the lost one.
+func (t *turn) repeats() bool {
+	if !t.s.repeater() {
 		return false
 	}
-	return r.on == nil || r.on[sqlState(err)]
+	if s := t.x.conns.lostSession(t.s.connection); s == nil || s.set {
+		return false
+	}
+	args, err := t.s.arguments(t.x.scope)
+	return err == nil && args.Addr().Interface().(Repeater).Repeats()
+}
+
+// repeater says whether the step's action is a Repeater.
+func (s *step) repeater() bool {
+	return s.action != nil && reflect.PointerTo(s.action.args).Implements(reflect.TypeFor[Repeater]())
 }
 
 // limits are the bounds of a retry for one execution.

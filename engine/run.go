@@ -151,10 +151,14 @@ type executor struct {
 	left    []any // results of the steps, in order
 	reached bool  // the step of Options.From
 	counts  event.RunFinished
+	account account
 	assumed map[string]bool // answers of Options.Assume that were asked for
 }
 
-func (x *executor) emit(e event.Event) error { return x.out.Emit(e) }
+func (x *executor) emit(e event.Event) error {
+	x.account.add(e)
+	return x.out.Emit(e)
+}
 
 // variables gives every variable its value: the override, else what a rehearsal
 // has, else the default.
@@ -221,6 +225,9 @@ func (x *executor) settled(ctx context.Context, err error) error {
 	if err != nil {
 		return err // what the catalog check found is on record; if it failed, the entries stay open
 	}
+	if checkErr == nil {
+		checkErr = x.forgo(checking)
+	}
 	if checkErr != nil {
 		return checkErr
 	}
@@ -253,6 +260,9 @@ func (x *executor) finish(err error) error {
 	end := x.counts
 	end.Duration = event.Duration(time.Since(x.began))
 	end.Open = x.ledger.entries()
+	if err != nil {
+		end.Left = x.account.left()
+	}
 	var sentinel error
 	end.Status, sentinel = outcome(err)
 	var told *toldError
@@ -299,11 +309,15 @@ type frame struct {
 	path  string
 	depth int
 	whole bool // all steps run, whatever Options leave out: what is around them runs
+	gate  Gate // holds them back, nil for none
 }
 
 // steps runs steps in order. After the first failure the rest is not reached.
 func (x *executor) steps(ctx context.Context, list []*step, f frame) error {
 	for i, s := range list {
+		if err := x.held(ctx, f.gate); err != nil {
+			return errors.Join(err, x.notReached(list[i:], f, err.Error()))
+		}
 		err := x.step(ctx, s, f)
 		if err == nil && ctx.Err() != nil {
 			err = stopped(ctx)
@@ -375,6 +389,9 @@ func (x *executor) step(ctx context.Context, s *step, f frame) error {
 	}
 	defer x.scope.unset(s.loop.name)
 	for i, item := range items {
+		if err := x.held(ctx, f.gate); err != nil {
+			return err
+		}
 		x.scope.set(s.loop.name, item)
 		if err := x.turn(ctx, s, f, fmt.Sprintf("%s[%d]", s.key(), i+1)); err != nil {
 			return err

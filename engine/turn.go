@@ -36,6 +36,7 @@ type turn struct {
 	title string
 	began time.Time
 	whole bool // see frame
+	gate  Gate // likewise
 
 	before    Before // of a resumed run
 	turnsDone int    // turns of `repeat` that an earlier process has ended
@@ -50,7 +51,7 @@ func (t *turn) undone() bool { return t.inside && !t.x.inTransaction(t.s.connect
 
 // turn runs the step once if its condition holds.
 func (x *executor) turn(ctx context.Context, s *step, f frame, key string) error {
-	t := &turn{x: x, s: s, path: f.path + key, depth: f.depth, title: s.label, began: time.Now(), whole: f.whole}
+	t := &turn{x: x, s: s, path: f.path + key, depth: f.depth, title: s.label, began: time.Now(), whole: f.whole, gate: f.gate}
 	if title, err := s.title.get(x.scope); err == nil {
 		t.title = title.String()
 	}
@@ -99,7 +100,7 @@ func (p *program) condition(s *scope, extra map[string]any) (bool, error) {
 func (t *turn) repeated(ctx context.Context) (any, error) {
 	r := t.s.repeat
 	if r == nil {
-		return t.retried(ctx, frame{t.path + "/", t.depth + 1, t.whole})
+		return t.retried(ctx, frame{t.path + "/", t.depth + 1, t.whole, t.gate})
 	}
 	every, err := r.every.get(t.x.scope)
 	if err != nil {
@@ -110,7 +111,7 @@ func (t *turn) repeated(ctx context.Context) (any, error) {
 		return nil, err
 	}
 	for i := t.turnsDone + 1; ; i++ {
-		result, err := t.retried(ctx, frame{fmt.Sprintf("%s#%d/", t.path, i), t.depth + 1, t.whole})
+		result, err := t.retried(ctx, frame{fmt.Sprintf("%s#%d/", t.path, i), t.depth + 1, t.whole, t.gate})
 		if err != nil {
 			return nil, err
 		}
@@ -136,6 +137,9 @@ func (t *turn) repeated(ctx context.Context) (any, error) {
 		if err := sleep(ctx, durationOf(every)); err != nil {
 			return nil, err
 		}
+		if err := t.x.held(ctx, t.gate); err != nil {
+			return nil, err
+		}
 	}
 }
 
@@ -149,7 +153,7 @@ func (t *turn) attempt(ctx context.Context, inner frame, attempt int) (any, erro
 	}
 	started := event.StepStarted{
 		Step: t.path, ID: s.id(), Title: t.title, Action: s.verb(), Depth: t.depth, Place: placeOf(s.node.Pos()),
-		Digest: s.digest, Changes: s.changes(args),
+		Digest: s.digest(), Changes: s.changes(args),
 	}
 	if attempt > 1 {
 		started.Attempt = attempt
@@ -224,7 +228,7 @@ func (t *turn) deadline(ctx context.Context) (context.Context, context.CancelFun
 }
 
 func (t *turn) env() *Env {
-	return &Env{x: t.x, step: t.s, path: t.path, depth: t.depth, before: t.before}
+	return &Env{x: t.x, step: t.s, path: t.path, depth: t.depth, before: t.before, gate: t.gate}
 }
 
 // act runs the action.

@@ -3,8 +3,6 @@
 package main
 
 import (
-	"context"
-	"strconv"
 	"testing"
 	"time"
 
@@ -62,26 +60,7 @@ func TestCitusKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = box.Stop() })
-	n := box.Workers()[0]
-	e := &exercise{
-		box: box, text: concurrentBook, state: concurrentState,
-		vars: []string{"workers=[{host: " + n.Host + ", port: " + strconv.Itoa(n.Port) + "}]"},
-		prepare: func(dsn string) error {
-			s, err := connect(context.Background(), dsn)
-			if err != nil {
-				return err
-			}
-			defer s.Close(context.Background())
-			_, err = query(context.Background(), s, []string{
-				// PostgreSQL loads only the listed output plugins, since its latest minor versions.
-				"ALTER SYSTEM SET output_plugin_libraries = pgoutput, test_decoding, citus", "SELECT pg_reload_conf()", "SELECT pg_sleep(0.2)",
-				"CREATE TABLE shops (shop int PRIMARY KEY)", "INSERT INTO shops SELECT generate_series(1, 200)",
-				"CREATE TABLE orders (id int, shop int CONSTRAINT orders_shop_fkey REFERENCES shops ON DELETE CASCADE, note text, PRIMARY KEY (shop, id))",
-				"INSERT INTO orders SELECT i, 1 + i % 200, repeat('x', 100) FROM generate_series(1, 60000) i",
-			})
-			return err
-		},
-	}
+	e := concurrentExercise(box, 60000)
 	whole := e.newLife(t)
 	whole.goOn(t)
 	want := whole.end(t)

@@ -32,6 +32,7 @@ import (
 
 var (
 	everyKill = flag.Bool("every-kill", false, "kill tailspin at every record, not at a sample of them")
+	killPart  = flag.String("kill-part", "1/1", "of -every-kill, only every Nth record from the Kth on: K/N, for several runs beside each other")
 	killSeed  = flag.Uint64("kill-seed", 1, "where the sample begins and the random instants fall")
 )
 
@@ -325,6 +326,10 @@ func TestTailspinKilled(t *testing.T) {
 	instants := 3
 	if *everyKill {
 		first, step, instants = 1, 1, 40
+		if _, err := fmt.Sscanf(*killPart, "%d/%d", &first, &step); err != nil || first < 1 || step < first {
+			t.Fatalf("-kill-part is K/N, not %q", *killPart)
+		}
+		instants /= step
 	}
 	for at, turn := first, 0; at <= total; at, turn = at+step, turn+1 {
 		for i, side := range []string{"BEFORE", "AFTER"} {

@@ -190,7 +190,7 @@ func startServer(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("sh", "-c", "exec "+string(b))
-	cmd.Dir, cmd.Env = dir, []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"}
+	cmd.Dir, cmd.Env = dir, []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC", "PGPASSFILE=" + filepath.Join(filepath.Dir(dir), "pgpass")}
 	if owner := info.Sys().(*syscall.Stat_t); os.Getuid() == 0 {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: owner.Uid, Gid: owner.Gid}}
 	}

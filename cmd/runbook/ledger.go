@@ -193,7 +193,13 @@ func (o *runOptions) settle(ctx context.Context, run string, work func(context.C
 type ledgerLines struct {
 	w    io.Writer
 	open int
+
+	phase string    // the last one told
+	told  time.Time // and when
 }
+
+// stillAt is the time between two lines that tell of the same.
+const stillAt = 10 * time.Second
 
 func (l *ledgerLines) Write(r event.Record) error {
 	var err error
@@ -208,6 +214,10 @@ func (l *ledgerLines) Write(r event.Record) error {
 	case event.StepRetrying:
 		_, err = fmt.Fprintln(l.w, "wait    the tables are busy; trying again")
 	case event.Progress:
+		if e.Phase == l.phase && r.Time.Sub(l.told) < stillAt {
+			return nil
+		}
+		l.phase, l.told = e.Phase, r.Time
 		_, err = fmt.Fprintf(l.w, "wait    %s\n", e.Phase)
 	}
 	return err

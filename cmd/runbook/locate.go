@@ -84,10 +84,10 @@ func check(b book) checked {
 		return checked{problems: problems}
 	}
 	rb, problems := syntax.Parse(b.shown, src)
-	out := checked{problems: problems, sources: map[string]*syntax.Source{b.shown: syntax.NewSource(b.shown, src)}}
 	if rb == nil {
-		return out
+		return checked{problems: problems, sources: map[string]*syntax.Source{b.shown: syntax.NewSource(b.shown, src)}}
 	}
+	out := checked{problems: problems, sources: map[string]*syntax.Source{b.shown: rb.Source}}
 	plan, more := engine.Compile(rb, actions.All(), b.files)
 	out.problems = append(out.problems, more...)
 	out.steps = rb.Size()

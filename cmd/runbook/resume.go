@@ -112,7 +112,13 @@ func (o *runOptions) resume(ctx context.Context, run, file string, assume map[st
 	if err != nil {
 		return usagef("--dsn: %s", err)
 	}
-	out := event.NewStream(event.NewMask([]string{target.Password()}), time.Now, j, o.sink(stdout))
+	leaving := &leaving{}
+	for _, r := range records {
+		_ = leaving.Write(r) // what the run owes already; it cannot fail
+	}
+	leaving.earlier = true
+	leaveWith(ctx, leaving.tell)
+	out := event.NewStream(event.NewMask([]string{target.Password()}), time.Now, j, leaving, o.sink(stdout))
 	out.Continue(past.Seq)
 	conns := engine.NewConnections(target, "runbook/"+run)
 	defer closeQuietly(ctx, conns)

@@ -202,7 +202,9 @@ func (o *runOptions) run(ctx context.Context, stdout, stderr io.Writer) (err err
 		return err
 	}
 	defer func() { err = errors.Join(err, j.Close()) }()
-	out := event.NewStream(event.NewMask([]string{target.Password()}), time.Now, j, o.sink(stdout))
+	leaving := &leaving{}
+	leaveWith(ctx, leaving.tell)
+	out := event.NewStream(event.NewMask([]string{target.Password()}), time.Now, j, leaving, o.sink(stdout))
 	conns := engine.NewConnections(target, "runbook/"+info.ID)
 	defer closeQuietly(ctx, conns)
 	options := engine.Options{Info: info, Tags: o.tags, From: o.from, LockWait: o.lockWait}

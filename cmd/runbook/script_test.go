@@ -375,6 +375,7 @@ var varying = []struct {
 	{regexp.MustCompile(`\bpostgres@[^\s,"]*runbook-sb-[^\s,"]+`), "TARGET"},
 	{regexp.MustCompile(`PostgreSQL \d+(?:\.\d+|beta\d|rc\d)+( \([^)]*\))?`), "PostgreSQL NN"},
 	{regexp.MustCompile(`\b((?:main_)?pid(?: |": ?| = ))\d+`), "${1}PID"},
+	{regexp.MustCompile(`\bbackend \d+\b`), "backend PID"},
 	// the time that a step took, in its column
 	{regexp.MustCompile(`(?m)^( *(?:ok|FAIL|fail|STOP|\?\?\?\?) .*?) {2,}(?:\d+(?:\.\d)?(?:µs|ms|s)|\d+m\d\ds)(  .*)?$`), "$1  TIME$2"},
 	{regexp.MustCompile(`(?m)^( *(?:skip|--) +\S.*?) {2,}(\S.*)$`), "$1  $2"},

@@ -41,13 +41,15 @@ type file interface {
 
 // Create makes the journal of a new run, <dir>/runs/<run>/journal.jsonl, with
 // the directories it needs. Only their owner can read them, since results of
-// statements are in them. It is an error that the run has a journal already.
+// statements are in them; where it makes dir, a .gitignore in it keeps them out
+// of a repository for the same reason. It is an error that the run has a journal
+// already.
 func Create(dir, run string) (*Journal, error) {
 	path, err := Path(dir, run)
 	if err != nil {
 		return nil, fmt.Errorf("create journal: %w", err)
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := makeDirs(dir, filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("create journal %s: %w", path, err)
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
@@ -62,6 +64,20 @@ func Create(dir, run string) (*Journal, error) {
 		}
 	}
 	return &Journal{path: path, file: f, changing: changing{}}, nil
+}
+
+// makeDirs makes dir and the one of the run in it. A directory that was there
+// already is its owner's affair, and gets no .gitignore.
+func makeDirs(dir, run string) error {
+	_, err := os.Stat(dir)
+	made := errors.Is(err, fs.ErrNotExist)
+	if err := os.MkdirAll(run, 0o700); err != nil {
+		return err
+	}
+	if !made {
+		return nil
+	}
+	return os.WriteFile(filepath.Join(dir, ".gitignore"), []byte("*\n"), 0o600)
 }
 
 // Open continues the journal of an earlier run and returns the records that it

@@ -51,6 +51,18 @@ func TestCreate(t *testing.T) {
 	}
 }
 
+func TestCreateIgnored(t *testing.T) {
+	made, there := filepath.Join(t.TempDir(), ".runbook"), t.TempDir()
+	create(t, made)
+	create(t, there)
+	if got, err := os.ReadFile(filepath.Join(made, ".gitignore")); err != nil || string(got) != "*\n" {
+		t.Errorf("a directory that was made has the .gitignore %q (%v)", got, err)
+	}
+	if _, err := os.Stat(filepath.Join(there, ".gitignore")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a directory that was there has got a .gitignore (%v)", err)
+	}
+}
+
 func TestCreateErrors(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

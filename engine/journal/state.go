@@ -128,7 +128,7 @@ func (s *State) fold(now time.Time, e event.Event) bool {
 		if t := s.open[backend{e.Connection, e.PID}]; t != nil {
 			t.committing = &e
 		}
-	case event.Notice, event.Progress, event.Instruction, event.Sighting, event.WindowClosed, event.Shown, event.Measured, event.Warning:
+	case event.Notice, event.Progress, event.Instruction, event.Sighting, event.WindowClosed, event.GuardHeld, event.GuardEnded, event.Shown, event.Measured, event.LoadMeasured, event.Warning:
 		// They tell of the run and change nothing about where it stands.
 	default:
 		return false
@@ -163,6 +163,21 @@ func (s *State) forget(path event.Step) []*Step {
 		return drop
 	})
 	return dropped
+}
+
+// Forget drops the steps inside the one of that path, but those in doubt.
+func (s *State) Forget(path event.Step) { s.forget(path) }
+
+// Trim drops the steps that are over and leave nothing open, for whoever follows a
+// run only to know what is under way.
+func (s *State) Trim() {
+	s.steps = slices.DeleteFunc(s.steps, func(step *Step) bool {
+		over := step.IsDone() || step.Finished == nil && step.Skipped != nil || step.Finished != nil && step.Finished.Allowed
+		if over {
+			delete(s.index, step.Path)
+		}
+		return over
+	})
 }
 
 // Left are the steps inside the one of that path whose results were in scope

@@ -226,3 +226,32 @@ func TestAnotherSession(t *testing.T) {
 		t.Errorf("step 2 went with its session, and the state says done: %+v", step)
 	}
 }
+
+// TestTrim keeps only what is under way or left open.
+func TestTrim(t *testing.T) {
+	refused := answered("c", "other", "X")
+	refused.Error, refused.SQLState = "no", "57014"
+	var s State
+	for _, e := range []event.Event{
+		started("a", true), sent("a", "main", "X"), answered("a", "main", "X"), finished("a", event.Done),
+		answered("b", "main", "BEGIN"), started("b", true), sent("b", "main", "Y"), answered("b", "main", "Y"), finished("b", event.Done),
+		started("c", true), sent("c", "other", "X"), refused, finished("c", event.Interrupted),
+	} {
+		if begin, ok := e.(event.StatementFinished); ok && begin.SQL == "BEGIN" {
+			begin.Tag = "BEGIN"
+			e = begin
+		}
+		s.Add(event.Record{Event: e})
+		s.Trim()
+	}
+	if got, want := describe(s), "b: done, c: interrupted"; got != want {
+		t.Errorf("what is left is %q, want %q", got, want)
+	}
+	if b, c := s.Step("b"), s.Step("c"); b == nil || !b.Committing() || c == nil || !slices.Equal(c.Undone, []string{"X"}) {
+		t.Errorf("b is %+v, c is %+v", b, c)
+	}
+	s.Abandon()
+	if b := s.Step("b"); !slices.Equal(b.Undone, []string{"Y"}) {
+		t.Errorf("abandoned, b is %+v", b)
+	}
+}

@@ -32,6 +32,9 @@ type Step struct {
 	// have happened, in their order.
 	Done []string
 
+	// Undone are those that the server refused, cancelled or rolled back.
+	Undone []string
+
 	pending []pending // sent inside a transaction that has not ended
 	between bool      // attempts or turns: the last one ended and its end is known
 }
@@ -110,6 +113,10 @@ func (s *Step) InDoubt() bool {
 	}
 }
 
+// Committing says that the step has changed something in a transaction whose end
+// is not known.
+func (s *Step) Committing() bool { return len(s.pending) > 0 }
+
 func (s *Step) start(e event.StepStarted) {
 	before := *s
 	*s = Step{Path: s.Path, Started: &e, Turns: s.Turns, Left: s.Left}
@@ -183,6 +190,8 @@ func (s *Step) answered(e event.StatementFinished) {
 		s.Unanswered = slices.Delete(slices.Clone(s.Unanswered), i, i+1)
 		if e.Error == "" {
 			s.Done = append(s.Done, e.SQL)
+		} else {
+			s.Undone = append(s.Undone, e.SQL)
 		}
 	}
 }
@@ -198,6 +207,7 @@ func (s *Step) settle(b backend, committed bool) {
 		case committed && p.answered:
 			s.Done = append(s.Done, p.SQL)
 		default:
+			s.Undone = append(s.Undone, p.SQL)
 			undone = true
 		}
 	}

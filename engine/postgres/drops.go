@@ -1,22 +1,26 @@
 package postgres
 
-import "strings"
+import (
+	"iter"
+	"strings"
+)
 
-// Drop is a constraint, or a table, that a statement drops by name.
+// Drop is a constraint, a column or a table that a statement drops by name.
 type Drop struct {
 	Table      string // as the statement writes it, for to_regclass
-	Constraint string // its name, "" when the table itself is dropped
+	Constraint string // its name, or
+	Column     string // its name; where both are "" the table itself is dropped
 	Cascade    bool   // what depends on it goes too
 }
 
-// Drops are the constraints that an ALTER TABLE drops, and the tables of a DROP
-// TABLE. A column takes its constraints along; those are not told.
+// Drops are the constraints and columns that an ALTER TABLE drops, and the tables
+// of a DROP TABLE.
 func Drops(stmt string) []Drop {
 	p := &lockParser{list: tokens(stmt)}
 	switch p.word() {
 	case "ALTER":
 		if p.word() == "TABLE" {
-			return p.droppedConstraints()
+			return p.droppedParts()
 		}
 	case "DROP":
 		if p.word() == "TABLE" {
@@ -26,20 +30,64 @@ func Drops(stmt string) []Drop {
 	return nil
 }
 
-func (p *lockParser) droppedConstraints() []Drop {
+func (p *lockParser) droppedParts() []Drop {
+	var out []Drop
+	for table, c := range p.altered() {
+		if c.word() != "DROP" {
+			continue
+		}
+		kind := c.peek()
+		c.skip("CONSTRAINT", "COLUMN")
+		c.skip("IF", "EXISTS")
+		name := unquoted(c.name())
+		d := Drop{Table: table, Column: name, Cascade: c.has("CASCADE")}
+		if kind == "CONSTRAINT" {
+			d.Column, d.Constraint = "", name
+		}
+		if name != "" {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// altered are the sub-commands of an ALTER TABLE, each with the table.
+func (p *lockParser) altered() iter.Seq2[string, *lockParser] {
 	p.skip("IF", "EXISTS", "ONLY")
 	table := p.name()
 	if p.at < len(p.list) && p.list[p.at].text == "*" {
 		p.at++
 	}
-	var out []Drop
-	for _, c := range p.commands() {
-		if c.word() != "DROP" || c.word() != "CONSTRAINT" {
+	return func(yield func(string, *lockParser) bool) {
+		for _, c := range p.commands() {
+			if !yield(table, c) {
+				return
+			}
+		}
+	}
+}
+
+// Added is a constraint that a statement adds or validates.
+type Added struct {
+	Table      string // as the statement writes it, for to_regclass
+	Constraint string
+}
+
+// Adds are the constraints that hold for all rows when an ALTER TABLE is through:
+// those that it adds, but not NOT VALID, and those that it validates.
+func Adds(stmt string) []Added {
+	p := &lockParser{list: tokens(stmt)}
+	if p.word() != "ALTER" || p.word() != "TABLE" {
+		return nil
+	}
+	var out []Added
+	for table, c := range p.altered() {
+		first := c.word()
+		if first != "ADD" && first != "VALIDATE" || c.word() != "CONSTRAINT" || c.follows("NOT", "VALID") {
 			continue
 		}
-		c.skip("IF", "EXISTS")
-		if name := c.name(); name != "" {
-			out = append(out, Drop{Table: table, Constraint: unquoted(name), Cascade: c.has("CASCADE")})
+		if name := unquoted(c.name()); name != "" {
+			out = append(out, Added{Table: table, Constraint: name})
 		}
 	}
 	return out

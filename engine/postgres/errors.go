@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -111,7 +112,7 @@ func (e *ConnectError) Is(target error) bool { return target == ErrConnect }
 func newConnectError(ctx context.Context, t *Target, err error) *ConnectError {
 	err = connectReason(err)
 	if ctx.Err() != nil {
-		err = newCanceledError(ctx, err)
+		err = newCanceledError(ctx, time.Now(), err)
 	}
 	return &ConnectError{Target: t.String(), Err: err}
 }
@@ -149,10 +150,11 @@ type canceledError struct {
 	cause error
 	ctx   error
 	err   error
+	at    time.Time
 }
 
-func newCanceledError(ctx context.Context, err error) error {
-	return &canceledError{cause: context.Cause(ctx), ctx: ctx.Err(), err: err}
+func newCanceledError(ctx context.Context, at time.Time, err error) error {
+	return &canceledError{cause: context.Cause(ctx), ctx: ctx.Err(), err: err, at: at}
 }
 
 func (e *canceledError) Error() string {
@@ -160,3 +162,14 @@ func (e *canceledError) Error() string {
 }
 
 func (e *canceledError) Unwrap() []error { return []error{e.cause, e.ctx, e.err} }
+
+// StoppedAt is when the statement that err speaks of had stopped because its
+// context was over: when the last of the backend's answer came. It is false for
+// other errors.
+func StoppedAt(err error) (time.Time, bool) {
+	var e *canceledError
+	if !errors.As(err, &e) {
+		return time.Time{}, false
+	}
+	return e.at, true
+}

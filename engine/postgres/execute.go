@@ -75,7 +75,7 @@ func (s *Session) vet(ctx context.Context, sql string, args []any) error {
 		return ErrClosed
 	}
 	if ctx.Err() != nil {
-		return newCanceledError(ctx, errors.New("statement not sent"))
+		return newCanceledError(ctx, time.Now(), errors.New("statement not sent"))
 	}
 	if len(args) > math.MaxUint16 {
 		return fmt.Errorf("%d parameters, at most %d are possible", len(args), math.MaxUint16)
@@ -112,7 +112,7 @@ func (s *Session) explain(ctx context.Context, sql string, err error, sent bool)
 		err = &LostError{Statement: sql, Err: s.reason(sql, err)}
 	}
 	if ctx.Err() != nil {
-		return newCanceledError(ctx, err)
+		return newCanceledError(ctx, time.Now(), err)
 	}
 	return err
 }
@@ -124,7 +124,9 @@ func (s *Session) answer(ctx context.Context, e *Error, sent bool) error {
 	case sent && s.Closed() && !endsIdleSession(e.SQLSTATE):
 		return &LostError{Statement: e.Statement, Err: e}
 	case e.SQLSTATE == queryCanceled && ctx.Err() != nil:
-		return newCanceledError(ctx, e)
+		// The call returns later: pgx waits until the request to cancel cannot hit the
+		// next statement any more.
+		return newCanceledError(ctx, time.Unix(0, s.wire.heard.Load()), e)
 	}
 	return e
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"runbook/engine/postgres"
+	"runbook/internal/faulty"
 )
 
 func TestQuery(t *testing.T) {
@@ -225,7 +226,7 @@ func TestCommitRolledBack(t *testing.T) {
 func TestLostAfterCommit(t *testing.T) {
 	direct := connect(t, postgres.Options{})
 	query(t, direct, "DROP TABLE IF EXISTS lost", "CREATE TABLE lost (n int)")
-	s := connectTo(t, cutAfter(t, "COMMIT"), postgres.Options{})
+	s := connectTo(t, through(t, faulty.CutAfter, "COMMIT"), postgres.Options{})
 	query(t, s, "BEGIN", "INSERT INTO lost VALUES (1)")
 	_, err := s.Query(t.Context(), "COMMIT")
 	var lost *postgres.LostError

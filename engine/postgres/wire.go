@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"sync/atomic"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -14,6 +15,7 @@ import (
 type wire struct {
 	established atomic.Bool           // later connections are those of cancel requests
 	sent        atomic.Int64          // bytes the network took
+	heard       atomic.Int64          // when bytes came last, in Unix nanoseconds
 	broken      atomic.Pointer[error] // the first failure
 }
 
@@ -36,6 +38,9 @@ type watched struct {
 
 func (c watched) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
+	if n > 0 {
+		c.wire.heard.Store(time.Now().UnixNano())
+	}
 	if err != nil {
 		c.wire.broken.CompareAndSwap(nil, &err)
 	}

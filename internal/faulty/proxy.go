@@ -16,11 +16,13 @@ import (
 // Fault is what happens at a statement.
 type Fault int
 
-// The faults. Before means that the server never sees the statement; After that
-// it has answered it, and the answer is lost.
+// The faults. Before means that the server never sees the statement; During
+// that it runs it without a client; After that it has answered it, and the answer
+// is lost.
 const (
 	None        Fault = iota
 	CutBefore         // the connection ends
+	CutDuring         // the server has it, and the connection ends while it runs
 	CutAfter          // the server runs it, then the connection ends
 	ResetBefore       // the connection ends with a reset
 	ResetAfter
@@ -28,7 +30,7 @@ const (
 )
 
 func (f Fault) String() string {
-	return [...]string{"no fault", "cut before", "cut after", "reset before", "reset after", "stalled after"}[f]
+	return [...]string{"no fault", "cut before", "cut during", "cut after", "reset before", "reset after", "stalled after"}[f]
 }
 
 // Proxy forwards connections to a server. It breaks the first one that sends a
@@ -37,7 +39,7 @@ type Proxy struct {
 	Fault Fault
 	Text  string        // what the statement contains
 	Skip  int           // that many such statements pass first
-	Stall time.Duration // of StallAfter
+	Stall time.Duration // of StallAfter; how long after the statement CutDuring cuts
 
 	listener      net.Listener
 	network, addr string
@@ -144,6 +146,10 @@ func (p *Proxy) serve(client, server net.Conn) {
 			if !relay(client, server) {
 				return
 			}
+		}
+		if p.Fault == CutDuring {
+			time.Sleep(p.Stall)
+			return
 		}
 		<-answers.ready
 		switch p.Fault {
