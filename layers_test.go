@@ -54,6 +54,8 @@ var owners = map[string][]string{
 	"golang.org/x/perf":             {"engine/stats"},
 	"golang.org/x/term":             {"cmd/runbook"},
 	"github.com/shopspring/decimal": {"engine", "engine/postgres", "actions"},
+
+	"github.com/HdrHistogram/hdrhistogram-go": {"actions"},
 }
 
 func TestImports(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 
 	"runbook/engine"
 	"runbook/engine/event"
+	"runbook/engine/postgres"
 )
 
 // ParallelMonitor runs steps while probes and load run beside them. A probe is a
@@ -25,12 +26,14 @@ import (
 //	  - parallel-monitor:
 //	      load:
 //	        shops: {sql: "SELECT create_orders(200)", connections: 2, pause: 500ms}
+//	        readers: {sql: SELECT count(*) FROM orders WHERE store_id = $1, args: ["random(1, 100)"], connections: 4, rate: 50}
+//	      baseline: 10s
 //	      probes:
 //	        activity:
 //	          sql: SELECT wait_event_type, count(*) FROM pg_stat_activity WHERE state <> 'idle' GROUP BY 1
 //	          sighting: any(rows, .wait_event_type == 'Lock')
 //	        blockers: {builtin: blockers, every: 50ms}
-//	      abort_if: probes.blockers.longest > duration('5s')
+//	      abort_if: probes.blockers.longest > duration('5s') or load.readers.stall > duration('5s')
 //	      steps:
 //	        - distribute: {table: line_items, column: store_id, concurrently: true}
 //	    register: watched
@@ -46,8 +49,14 @@ type ParallelMonitor struct {
 	// ended, so that there is something to compare with.
 	Baseline time.Duration
 	// Cancels the steps through the server, and fails, as soon as it holds. It sees
-	// `probes.NAME` and `load.NAME` as they are so far.
+	// `probes.NAME` and `load.NAME` as they are so far. Where it holds before the
+	// steps, they do not begin.
 	AbortIf engine.Expr[bool]
+	// While it holds, no further one of the steps begins, nor the next turn or
+	// attempt of one; what is under way goes on. Steps go on when it has not held for
+	// a second. It sees what `abort_if` sees. A transaction that is open is not
+	// paused. Bound the pause by the `timeout` of the step.
+	PauseIf engine.Expr[bool]
 }
 
 // MonitorResult is what was seen.
@@ -56,19 +65,17 @@ type MonitorResult struct {
 	Probes map[string]ProbeResult `expr:"probes" json:"probes"`
 	// How each load fared, by name.
 	Load map[string]LoadResult `expr:"load" json:"load"`
-	// How long the steps took.
+	// How long the steps took, pauses among it.
 	Duration time.Duration `expr:"duration" json:"duration_ns"`
+	// For how much of it pause_if kept a step from beginning.
+	Paused time.Duration `expr:"paused" json:"paused_ns,omitempty"`
+	// How often it did.
+	Pauses int `expr:"pauses" json:"pauses,omitempty"`
+	// How long after abort_if was seen to hold the statement under way had stopped.
+	CancelledAfter time.Duration `expr:"cancelled_after" json:"cancelled_after_ns,omitempty"`
 }
 
-// AbortError is why watched steps were cancelled.
-type AbortError struct {
-	Condition string
-	Operands  []event.Operand
-}
-
-func (e *AbortError) Error() string { return "abort_if held: " + e.Condition }
-
-// ExprNames gives abort_if what has been seen so far.
+// ExprNames gives abort_if and pause_if what has been seen so far.
 func (m *ParallelMonitor) ExprNames(string) engine.Names {
 	probes, load := engine.Names{}, engine.Names{}
 	for _, p := range m.Probes {
@@ -97,20 +104,23 @@ func (m *ParallelMonitor) Applied(context.Context, *engine.Env) (bool, error) { 
 
 // Run starts the watchers, runs the steps, and stops the watchers.
 func (m *ParallelMonitor) Run(ctx context.Context, env *engine.Env) (MonitorResult, error) {
+	stepsCtx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	w := &watch{args: m, env: env, stop: make(chan struct{})}
+	w.guards = newGuards(m, env, w.names, cancel)
 	if err := w.open(ctx); err != nil {
 		return MonitorResult{}, err
 	}
 	w.start(ctx)
-	took, stepsErr := w.steps(ctx)
-	close(w.stop)
+	took, stepsErr := w.steps(ctx, stepsCtx)
+	w.halt()
 	w.running.Wait()
 	r := w.result()
 	r.Duration = took
-	var abort *AbortError
-	if errors.As(stepsErr, &abort) {
-		stepsErr = &engine.Failed{Message: stepsErr.Error(), Operands: abort.Operands, Err: nil}
+	if err := w.showLoad(r.Load); err != nil {
+		stepsErr = errors.Join(stepsErr, err)
 	}
+	r.Paused, r.Pauses, r.CancelledAfter = w.guards.paused, w.guards.pauses, w.cancelled
 	return r, errors.Join(stepsErr, w.tooManyErrors())
 }
 
@@ -123,15 +133,15 @@ type watch struct {
 	stop    chan struct{} // closed when the steps and the baseline after them are over
 	running sync.WaitGroup
 
-	mu    sync.Mutex
-	abort context.CancelCauseFunc // of the steps, while they run
+	guards    *guards
+	cancelled time.Duration // after abort_if was seen to hold
 }
 
-// open connects everything and takes each probe's first sample, so that a
-// broken probe fails before a step has begun.
+// open connects everything and has each probe ask once, so that a broken one
+// fails before a step has begun.
 func (w *watch) open(ctx context.Context) error {
 	for _, p := range w.args.Probes {
-		prober, err := newProber(ctx, w.env, p.Key, p.Value, w.sampled)
+		prober, err := newProber(ctx, w.env, p.Key, p.Value, w.guards.sampled)
 		if err != nil {
 			return err
 		}
@@ -144,11 +154,15 @@ func (w *watch) open(ctx context.Context) error {
 		}
 		w.loads = append(w.loads, loader)
 	}
+	for _, p := range w.probers {
+		p.loads = w.loads
+	}
 	return nil
 }
 
 func (w *watch) start(ctx context.Context) {
 	for _, l := range w.loads {
+		l.begin()
 		for i := range l.sessions {
 			w.running.Go(func() { l.run(ctx, i, w.stop) })
 		}
@@ -156,34 +170,66 @@ func (w *watch) start(ctx context.Context) {
 	for _, p := range w.probers {
 		w.running.Go(func() { p.run(ctx, w.stop) })
 	}
+	w.running.Go(func() { w.guards.run(w.stop) })
 }
 
-// steps runs the watched steps between two baselines.
-func (w *watch) steps(ctx context.Context) (time.Duration, error) {
-	if err := w.alone(ctx, "measuring the load before the steps"); err != nil {
+// steps runs the watched steps between two baselines. Inner is the context that
+// the guards cancel.
+func (w *watch) steps(ctx, inner context.Context) (time.Duration, error) {
+	if err := w.ready(inner); err != nil && inner.Err() == nil {
 		return 0, err
 	}
 	w.phase(during)
-	stepsCtx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	w.mu.Lock()
-	w.abort = cancel
-	w.mu.Unlock()
 	began := time.Now()
-	err := w.env.RunSteps(stepsCtx, w.args.Steps)
+	err := w.env.RunSteps(inner, w.args.Steps, w.guards.gate) // where inner is over, it says that none is reached
 	took := time.Since(began)
-	w.mu.Lock()
-	w.abort = nil
-	w.mu.Unlock()
 	w.phase(after)
-	var abort *AbortError
-	if cause := context.Cause(stepsCtx); errors.As(cause, &abort) {
-		err = errors.Join(cause, err)
+	if abort := w.guards.ended(); abort != nil {
+		return took, w.abortedBy(abort, err)
 	}
 	if err != nil {
 		return took, err
 	}
 	return took, w.alone(ctx, "measuring the load after the steps")
+}
+
+// ready waits until every probe has sampled once, and for the baseline.
+func (w *watch) ready(ctx context.Context) error {
+	for _, p := range w.probers {
+		select {
+		case <-p.first:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return w.alone(ctx, "measuring the load before the steps")
+}
+
+// abortedBy is the failure of steps that a guard cancelled. What became of the
+// statement is told at its step; that it is not known goes on up.
+func (w *watch) abortedBy(abort *AbortError, err error) error {
+	at, ok := postgres.StoppedAt(err)
+	if !ok {
+		at = time.Now()
+	}
+	w.cancelled = max(at.Sub(abort.Seen), 0)
+	f := &engine.Failed{Message: abort.Error(), Operands: abort.Operands}
+	var fault *engine.Fault
+	if errors.As(abort.Err, &fault) {
+		f.Message, f.Err = abort.undecided(), fault
+	}
+	if !abort.Early {
+		f.Notes = []string{fmt.Sprintf("cancelled %s after the condition was seen", round(w.cancelled))}
+		w.guards.tell(event.GuardEnded{Step: w.env.Step(), Guard: abort.Guard, Duration: event.Duration(w.cancelled)})
+	}
+	var lost *postgres.LostError
+	switch {
+	case errors.As(err, &lost):
+		return errors.Join(f, err)
+	case errors.Is(err, engine.ErrInDoubt):
+		return errors.Join(f, engine.ErrInDoubt)
+	}
+	return f
 }
 
 // alone lets the watchers run without the steps for the baseline's time.
@@ -208,29 +254,6 @@ func (w *watch) phase(p phase) {
 	}
 }
 
-// sampled is called after every sample of a probe.
-func (w *watch) sampled() {
-	if !w.args.AbortIf.Set() {
-		return
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.abort == nil {
-		return
-	}
-	names := w.names()
-	holds, err := w.args.AbortIf.Eval(names)
-	switch {
-	case err != nil:
-		w.abort(err)
-	case holds:
-		w.abort(&AbortError{Condition: w.args.AbortIf.Text(), Operands: w.args.AbortIf.Operands(names)})
-	default:
-		return
-	}
-	w.abort = nil
-}
-
 func (w *watch) names() engine.Names {
 	probes, load := engine.Names{}, engine.Names{}
 	for _, p := range w.probers {
@@ -245,7 +268,11 @@ func (w *watch) names() engine.Names {
 func (w *watch) result() MonitorResult {
 	r := MonitorResult{Probes: map[string]ProbeResult{}, Load: map[string]LoadResult{}}
 	for _, p := range w.probers {
-		r.Probes[p.name] = p.snapshot()
+		seen := p.snapshot()
+		for i := range seen.Windows {
+			seen.Windows[i].Load = windowLoads(w.loads, func(l *loader) LoadWindow { return l.window(p.name, i) })
+		}
+		r.Probes[p.name] = seen
 	}
 	for _, l := range w.loads {
 		r.Load[l.name] = l.snapshot()
@@ -253,14 +280,22 @@ func (w *watch) result() MonitorResult {
 	return r
 }
 
+// halt stops load and probes. What is under way ends by itself.
+func (w *watch) halt() {
+	for _, l := range w.loads {
+		l.halt()
+	}
+	close(w.stop)
+}
+
 // tooManyErrors fails the step for a load with more errors than it may have.
 func (w *watch) tooManyErrors() error {
 	var errs []error
 	for _, l := range w.loads {
-		r := l.snapshot()
-		if r.Errors > l.args.MaxErrors {
+		r, most := l.snapshot(), l.args.MaxErrors
+		if most != nil && r.Errors > *most {
 			errs = append(errs, &engine.Failed{
-				Message: fmt.Sprintf("load %s had %s (%s), max_errors is %d", l.name, count(int64(r.Errors), "error"), statesText(r.ErrorsByState), l.args.MaxErrors),
+				Message: fmt.Sprintf("load %s had %s (%s), max_errors is %d", l.name, count(int64(r.Errors), "error"), statesText(r.ErrorsByState), *most),
 				Hint:    r.LastError,
 			})
 		}
@@ -278,8 +313,9 @@ func (r MonitorResult) Summary() string {
 		}
 	}
 	for _, name := range sortedKeys(r.Load) {
-		l := r.Load[name]
-		parts = append(parts, fmt.Sprintf("%s: %s, %s, %s", name, count(int64(l.Executions), "execution"), l.p95(), count(int64(l.Errors), "error")))
+		if l := r.Load[name]; l.Executions+l.Errors+l.Unsent > 0 {
+			parts = append(parts, name+": "+l.text())
+		}
 	}
 	return strings.Join(parts, "; ")
 }

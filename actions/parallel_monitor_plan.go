@@ -18,6 +18,9 @@ func (m *ParallelMonitor) Plan(ctx context.Context, env *engine.PlanEnv) (engine
 			source = "its query"
 			f = f.With(p.Value.SQL.Forecast())
 		}
+		for _, q := range p.Value.Capture {
+			f = f.With(q.Value.Forecast())
+		}
 		f.Notes = append(f.Notes, fmt.Sprintf("probe %s: %s every %s", p.Key, source, round(p.Value.Every)))
 	}
 	for _, l := range m.Load {
@@ -28,6 +31,9 @@ func (m *ParallelMonitor) Plan(ctx context.Context, env *engine.PlanEnv) (engine
 		case l.Value.Connections == 0:
 			f.Notes = append(f.Notes, fmt.Sprintf("load %s: switched off", l.Key))
 			continue
+		}
+		if l.Value.Rate > 0 {
+			connections += fmt.Sprintf(", %v executions a second", l.Value.Rate)
 		}
 		f = f.With(l.Value.SQL.Forecast())
 		f.Notes = append(f.Notes, fmt.Sprintf("load %s: %s", l.Key, connections))

@@ -76,7 +76,27 @@ type RunFinished struct {
 	NotReached int          `json:"not_reached"`
 	Retried    int          `json:"retried"`
 	Open       []Obligation `json:"open,omitempty"` // ledger entries that nobody closed
+	Left       []Left       `json:"left,omitempty"` // steps that were cut short, with what is known of them
 	Failure    *Failure     `json:"failure,omitempty"`
+}
+
+// Left is a step that a run leaves neither done nor untouched. Each of its
+// statements that can change something is in one of the lists; those that a load
+// or a benchmark sends are not on record and in none.
+type Left struct {
+	Step    Step               `json:"step"`
+	Title   string             `json:"title"`
+	Cut     bool               `json:"cut,omitempty"`     // a person, a timeout or an abort_if stopped it in the middle
+	Lost    bool               `json:"lost,omitempty"`    // its connection was lost
+	Reads   bool               `json:"reads,omitempty"`   // it cannot change anything
+	Done    []string           `json:"done,omitempty"`    // happened, and stay
+	Undone  []string           `json:"undone,omitempty"`  // were refused or rolled back
+	Broken  []string           `json:"broken,omitempty"`  // ended early and may have left something: they commit as they go
+	Unknown []StatementStarted `json:"unknown,omitempty"` // were never answered
+
+	// Committing says that the answer to the COMMIT of its transaction never came;
+	// a resumed run asks the server what became of it.
+	Committing bool `json:"committing,omitempty"`
 }
 
 // SetupStarted and SetupFinished enclose the records of the runbook that
@@ -232,14 +252,47 @@ type Notice struct {
 	Hint       string `json:"hint,omitempty"`
 }
 
-// Progress is a sign of life of a long step. Total is 0 where it is not known.
+// Progress is a sign of life of a long step. Of a number that is not known there
+// is none.
 type Progress struct {
-	Step    Step     `json:"step"`
-	Phase   string   `json:"phase"`
-	Done    int64    `json:"done,omitempty"`
-	Total   int64    `json:"total,omitempty"`
-	Unit    string   `json:"unit,omitempty"`
-	Elapsed Duration `json:"elapsed"`
+	Step         Step     `json:"step"`
+	Table        string   `json:"table,omitempty"` // that is worked on, its full name
+	Phase        string   `json:"phase"`
+	Done         int64    `json:"done,omitempty"` // of things that are counted one by one
+	Total        int64    `json:"total,omitempty"`
+	Unit         string   `json:"unit,omitempty"`
+	Elapsed      Duration `json:"elapsed"`
+	PhaseElapsed Duration `json:"phase_elapsed,omitempty"`
+
+	RowsDone      int64    `json:"rows_done,omitempty"`
+	RowsTotal     int64    `json:"rows_total,omitempty"`
+	BytesDone     int64    `json:"bytes_done,omitempty"`
+	BytesTotal    int64    `json:"bytes_total,omitempty"`
+	RowsPerSecond float64  `json:"rows_per_second,omitempty"` // of late
+	Remaining     Duration `json:"remaining,omitempty"`       // at that pace
+	LagBytes      int64    `json:"lag_bytes,omitempty"`       // of WAL that is still to be replayed
+	Estimated     []string `json:"estimated,omitempty"`       // which of these fields are estimates
+	AtLeast       bool     `json:"at_least,omitempty"`        // more is done than could be seen
+
+	Still      Duration `json:"still,omitempty"`       // for how long nothing has moved
+	WaitingFor []Holder `json:"waiting_for,omitempty"` // who is in the way, the oldest transaction first
+}
+
+// Holder is a transaction that holds the lock that something waits for. A
+// prepared one has a GID and no session.
+type Holder struct {
+	PID         int64    `json:"pid,omitempty"`
+	GID         string   `json:"gid,omitempty"`
+	Node        string   `json:"node,omitempty"` // host:port of a worker, where it is there
+	Application string   `json:"application,omitempty"`
+	Database    string   `json:"database,omitempty"`
+	State       string   `json:"state,omitempty"`
+	Statement   string   `json:"statement,omitempty"`
+	Relation    string   `json:"relation,omitempty"` // the table of the lock, if it is one of a table
+	Mode        string   `json:"mode,omitempty"`     // the lock mode that is waited for
+	Lock        string   `json:"lock,omitempty"`     // what is locked: relation, transactionid, advisory, …
+	Transaction Duration `json:"transaction"`        // how old the transaction is
+	Waiting     Duration `json:"waiting"`            // how long it has been waited for
 }
 
 // Instruction asks a person to do something outside the database.
@@ -250,7 +303,7 @@ type Instruction struct {
 }
 
 // Sighting opens a window: the first sample of a probe in a row that its
-// condition held for.
+// condition held for. In a window that is open it tells of who else waits.
 type Sighting struct {
 	Step      Step       `json:"step"`
 	Probe     string     `json:"probe"`
@@ -258,12 +311,35 @@ type Sighting struct {
 	Conflicts []Conflict `json:"conflicts,omitempty"`
 }
 
-// WindowClosed ends a window: a sample without a sighting came.
+// WindowClosed ends a window: a sample without a sighting came, or the watch
+// ended while it was open.
 type WindowClosed struct {
 	Step     Step     `json:"step"`
 	Probe    string   `json:"probe"`
-	Duration Duration `json:"duration"` // from the first to the last sighting
+	Duration Duration `json:"duration"`         // from where it is known to have begun to the last sighting
+	Margin   Duration `json:"margin,omitempty"` // how much longer it may have been
 	Samples  int      `json:"samples"`
+	Open     bool     `json:"open,omitempty"` // it had not ended when the watch did
+}
+
+// GuardHeld says that a condition about watched steps holds: abort_if cancels
+// them, pause_if keeps the next from beginning.
+type GuardHeld struct {
+	Step      Step      `json:"step"`
+	Guard     string    `json:"guard"`
+	Early     bool      `json:"early,omitempty"` // before a step had begun
+	Condition string    `json:"condition"`
+	Operands  []Operand `json:"operands,omitempty"`
+	Undecided string    `json:"undecided,omitempty"` // why it could not be decided, which counts as abort_if
+}
+
+// GuardEnded follows a GuardHeld: the statement of the aborted steps has stopped,
+// or the next step may begin. Duration is the time since the condition was seen to
+// hold, for pause_if since a step was first kept.
+type GuardEnded struct {
+	Step     Step     `json:"step"`
+	Guard    string   `json:"guard"`
+	Duration Duration `json:"duration"`
 }
 
 // Conflict is one session waiting for another, taken in one sample.
@@ -275,10 +351,16 @@ type Conflict struct {
 	BlockingApp   string   `json:"blocking_app"`
 	BlockingState string   `json:"blocking_state"`
 	BlockingQuery string   `json:"blocking_query"`
+	BlockingMode  string   `json:"blocking_mode,omitempty"`
+	BlockingAge   Duration `json:"blocking_age,omitempty"` // of its transaction
+	Queued        bool     `json:"queued,omitempty"`       // the blocking session waits for that mode itself
 	Relation      string   `json:"relation,omitempty"`
 	Mode          string   `json:"mode,omitempty"`
 	WaitEvent     string   `json:"wait_event"`
 	Waiting       Duration `json:"waiting"`
+	BlockedGPID   int64    `json:"blocked_gpid,omitempty"` // of Citus
+	BlockingGPID  int64    `json:"blocking_gpid,omitempty"`
+	Node          string   `json:"node,omitempty"` // host:port of a worker, where the wait is there
 }
 
 // Shown are rows that a step was asked to show, as psql would write the values.
@@ -316,6 +398,47 @@ type MeasuredCell struct {
 	Verdict string   `json:"verdict,omitempty"` // faster, slower, same, unknown
 }
 
+// LoadMeasured is how the loads beside watched steps fared.
+type LoadMeasured struct {
+	Step  Step           `json:"step"`
+	Loads []MeasuredLoad `json:"loads"`
+}
+
+// MeasuredLoad is one load of a LoadMeasured.
+type MeasuredLoad struct {
+	Load       string         `json:"load"`
+	Phases     []MeasuredTime `json:"phases"` // those in which anything was executed, in order
+	Errors     []LoadError    `json:"errors,omitempty"`
+	Unsent     int            `json:"unsent,omitempty"` // were due and never sent
+	Reconnects int            `json:"reconnects,omitempty"`
+}
+
+// MeasuredTime is how a load fared in a part of the time. Latencies are those of
+// executions that ended well.
+type MeasuredTime struct {
+	Phase     string    `json:"phase"` // before, during, in windows, after
+	N         int       `json:"n"`     // executions that ended well
+	TPS       float64   `json:"tps"`
+	P50       Duration  `json:"p50"`
+	P95       Duration  `json:"p95"`
+	P99       Duration  `json:"p99"`
+	Max       Duration  `json:"max"`
+	Stall     Duration  `json:"stall"` // the longest time in which nothing ended well
+	StalledAt time.Time `json:"stalled_at,omitzero"`
+	Errors    int       `json:"errors"`
+}
+
+// LoadError is the failures of a load with one SQLSTATE, and the first of them.
+type LoadError struct {
+	SQLState  string    `json:"sqlstate"`  // or connection or expression, where the server said none
+	Condition string    `json:"condition"` // its name, PostgreSQL's where it is an SQLSTATE
+	N         int       `json:"n"`
+	During    int       `json:"during"` // of them while the steps ran
+	First     time.Time `json:"first"`
+	Message   string    `json:"message"` // of the first
+	Detail    string    `json:"detail,omitempty"`
+}
+
 // Obligation is a ledger entry: something that a run took away and owes.
 type Obligation struct {
 	ID         string `json:"id"`    // "foreign key orders_store_id_fkey on public.orders"
@@ -324,7 +447,20 @@ type Obligation struct {
 	References string `json:"references,omitempty"` // the other table, likewise
 	Restore    string `json:"restore"`              // the full statement that brings it back
 	Connection string `json:"connection,omitempty"` // the runbook's, where it leads to another database than main
+
+	// Column is the one whose dropping takes it along: it can come back only if a
+	// column of that name does.
+	Column *Column `json:"column,omitempty"`
 }
+
+// Column names a column of a table, which is schema-qualified and quoted where
+// needed.
+type Column struct {
+	Table string `json:"table"`
+	Name  string `json:"name"`
+}
+
+func (c Column) String() string { return c.Table + "." + c.Name }
 
 // ObligationOpened is on disk before the object is dropped.
 type ObligationOpened struct {
@@ -363,8 +499,11 @@ func (Progress) event()          {}
 func (Instruction) event()       {}
 func (Sighting) event()          {}
 func (WindowClosed) event()      {}
+func (GuardHeld) event()         {}
+func (GuardEnded) event()        {}
 func (Shown) event()             {}
 func (Measured) event()          {}
+func (LoadMeasured) event()      {}
 func (ObligationOpened) event()  {}
 func (ObligationClosed) event()  {}
 func (Warning) event()           {}

@@ -25,6 +25,10 @@ func fill(v reflect.Value) {
 	case reflect.Float64:
 		v.SetFloat(0.25)
 	case reflect.Struct:
+		if v.Type() == timeType {
+			v.Set(reflect.ValueOf(noon))
+			return
+		}
 		for i := range v.NumField() {
 			fill(v.Field(i))
 		}

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 )
 
 // hidden stands where a secret stood.
@@ -77,7 +78,10 @@ func Masked[T any](m *Mask, v T) T {
 	return m.value(reflect.ValueOf(&v).Elem()).Interface().(T)
 }
 
-var rawJSON = reflect.TypeFor[json.RawMessage]()
+var (
+	rawJSON  = reflect.TypeFor[json.RawMessage]()
+	timeType = reflect.TypeFor[time.Time]()
+)
 
 // value returns v with its strings masked, copying what it changes.
 func (m *Mask) value(v reflect.Value) reflect.Value {
@@ -87,6 +91,9 @@ func (m *Mask) value(v reflect.Value) reflect.Value {
 		out.SetString(m.String(v.String()))
 		return out
 	case reflect.Struct:
+		if v.Type() == timeType { // has no text, and fields of its own
+			return v
+		}
 		out := reflect.New(v.Type()).Elem()
 		for i := range v.NumField() {
 			out.Field(i).Set(m.value(v.Field(i)))

@@ -93,6 +93,113 @@ func TestProgressTellsWhatIsLeft(t *testing.T) {
 	}
 }
 
+// progressOf is what is shown of a step that is in a phase for 10 s.
+func progressOf(t *testing.T, e event.Progress) string {
+	t.Helper()
+	e.Step = "a"
+	out := shown(t, []event.Record{one(0, started("a", "copy", 0)), one(10, e)}, PlainOptions{})
+	_, lines, _ := strings.Cut(out, ">>    copy\n")
+	var b strings.Builder
+	for l := range strings.Lines(lines) {
+		b.WriteString(strings.TrimSpace(l) + "\n")
+	}
+	return b.String()
+}
+
+func TestProgressSaysHowMuchIsDone(t *testing.T) {
+	seconds := func(s float64) event.Duration { return event.Duration(s * float64(time.Second)) }
+	for _, c := range []struct {
+		e    event.Progress
+		want string
+	}{
+		{event.Progress{Phase: "preparing", Elapsed: seconds(10)}, "..      preparing  10s"},
+		{event.Progress{Phase: "copying", RowsDone: 1_204_000, RowsTotal: 4_002_959, BytesDone: 80_000_000, BytesTotal: 300_000_000, Estimated: []string{"rows_total", "bytes_total", "remaining"}, RowsPerSecond: 210_456, Remaining: seconds(13.3), Elapsed: seconds(12)}, "..      copying  1.2 of ~4.0 million rows (30%), 76 MB, 210,000 rows/s, about 13s left  12s"},
+		{event.Progress{Phase: "copying", RowsDone: 1000, RowsTotal: 4000, RowsPerSecond: 100, Remaining: seconds(30)}, "..      copying  1,000 of 4,000 rows (25%), 100 rows/s, about 30s left"},
+		{event.Progress{Phase: "copying", RowsDone: 87_654, RowsTotal: 4_002_959, Estimated: []string{"rows_total"}}, "..      copying  87,700 of ~4.0 million rows (2%)"},
+		{event.Progress{Phase: "copying", RowsDone: 3_999_999, RowsTotal: 4_000_000}, "..      copying  3.9 of 4.0 million rows (99%)"},
+		{event.Progress{Phase: "copying", RowsDone: 2_500_000_000, BytesDone: 90 << 30, BytesTotal: 100 << 30, Estimated: []string{"bytes_total"}, AtLeast: true, Remaining: seconds(600)}, "..      copying  at least 2.5 billion rows, 90 GB of ~100 GB (90%), about 10m left"},
+		{event.Progress{Phase: "copying", RowsDone: 5, RowsTotal: 10, Still: seconds(15)}, "..      copying  5 of 10 rows (50%), nothing has moved for 15s"},
+		{event.Progress{Phase: "catching up", LagBytes: 20 << 20}, "..      catching up  20 MB of changes to replay"},
+		{event.Progress{Table: "public.copy", Phase: "preparing"}, "..      preparing"}, // the step is called that
+		{event.Progress{Table: `public."Line items"`, Phase: "preparing"}, `..      public."Line items"  preparing`},
+		{event.Progress{Phase: "validating orders_store_id_fkey", Still: seconds(12), Elapsed: seconds(12)}, "..      validating orders_store_id_fkey  12s"},
+	} {
+		if got := progressOf(t, c.e); got != c.want+"\n" {
+			t.Errorf("got\n%s\nwant\n%s", got, c.want)
+		}
+	}
+}
+
+func TestProgressNamesTheTable(t *testing.T) {
+	for title, want := range map[string]string{
+		"Distribute orders while the shops sell": "..      copying",
+		"Move the sales":                         "..      public.orders  copying",
+		"distribute: orders, line_items":         "..      public.orders  copying",
+	} {
+		out := shown(t, []event.Record{one(0, started("a", title, 0)), one(10, event.Progress{Step: "a", Table: "public.orders", Phase: "copying"})}, PlainOptions{})
+		if !strings.Contains(out, "\n"+want+"\n") {
+			t.Errorf("got\n%s\nwant %q", out, want)
+		}
+	}
+}
+
+func TestProgressSaysWhoIsInTheWay(t *testing.T) {
+	seconds := func(s float64) event.Duration { return event.Duration(s * float64(time.Second)) }
+	loader := event.Holder{PID: 7414, Application: "loader", State: "active", Statement: "SELECT\n  create_orders(20000)", Transaction: seconds(14), Waiting: seconds(12)}
+	for _, c := range []struct {
+		e    event.Progress
+		want string
+	}{
+		{
+			event.Progress{Phase: "waiting for open transactions", Elapsed: seconds(17), Still: seconds(12), WaitingFor: []event.Holder{loader}},
+			"..      waiting for open transactions for 12s  17s\nbehind pid 7414 (loader), 14s in its transaction: SELECT create_orders(20000)\n",
+		},
+		{
+			event.Progress{Phase: "switching over", WaitingFor: []event.Holder{{PID: 12, Node: "10.0.0.7:5432", State: "idle in transaction", Transaction: seconds(62), Waiting: seconds(3)}, {GID: "order-7", Transaction: seconds(7200)}}},
+			"..      switching over, waiting for 3s\nbehind pid 12 on 10.0.0.7:5432, 1m02s in its transaction, idle\n" +
+				"behind prepared transaction \"order-7\", 2h00m old, until somebody commits it or rolls it back\n",
+		},
+		{
+			event.Progress{Phase: "preparing", WaitingFor: []event.Holder{{PID: 1}, {PID: 2}, {PID: 3}, {PID: 4}, {PID: 5}}},
+			"..      preparing, waiting for 0s\nbehind pid 1\nbehind pid 2\nbehind pid 3\nand 2 more\n",
+		},
+	} {
+		if got := progressOf(t, c.e); got != c.want {
+			t.Errorf("got\n%s\nwant\n%s", got, c.want)
+		}
+	}
+}
+
+func TestProgressTellsChangesAtOnceAndRepeatsSeldom(t *testing.T) {
+	at := func(s float64, phase string, pids ...int64) event.Record {
+		e := event.Progress{Step: "a", Phase: phase, Elapsed: event.Duration(s * float64(time.Second))}
+		for _, pid := range pids {
+			e.WaitingFor = append(e.WaitingFor, event.Holder{PID: pid})
+		}
+		return one(s, e)
+	}
+	records := []event.Record{one(0, started("a", "copy", 0)), at(1, "preparing"), at(2, "copying")}
+	for s := 3.0; s < 80; s++ {
+		switch {
+		case s < 7:
+			records = append(records, at(s, "copying"))
+		case s < 60:
+			records = append(records, at(s, "switching over", 5))
+		default:
+			records = append(records, at(s, "switching over", 6))
+		}
+	}
+	expect(t, records, `
+>> copy
+.. copying 5s
+.. switching over,
+behind pid 5
+.. switching over,
+behind pid 5
+.. switching over,
+behind pid 6`)
+}
+
 // retried is a group whose step fails n times, half a second each, before what
 // follows.
 func retried(n int, then ...event.Record) []event.Record {
@@ -214,6 +321,80 @@ func TestSightingsOfOneKindAreCounted(t *testing.T) {
 	}
 	if n := strings.Count(out, "waits for"); n != 2 {
 		t.Errorf("%d conflicts are shown, want 2", n)
+	}
+}
+
+func TestAWindowHasALineAtItsEnd(t *testing.T) {
+	see := func(s float64, pid int64, query string) event.Record {
+		return one(s, event.Sighting{Step: "w", Probe: "blockers", Conflicts: []event.Conflict{{
+			BlockedPID: pid, BlockedQuery: "SELECT distribute", BlockingPID: 9, BlockingQuery: query,
+			BlockingMode: "AccessShareLock", BlockingAge: event.Duration(3 * time.Second), Node: "w1:5432",
+		}}})
+	}
+	gone := func(s float64, took, margin time.Duration, open bool) event.Record {
+		return one(s, event.WindowClosed{Step: "w", Probe: "blockers", Duration: event.Duration(took), Margin: event.Duration(margin), Open: open})
+	}
+	out := shown(t, []event.Record{
+		one(0, started("w", "watch", 0)),
+		see(1, 5, "SELECT a"), see(1.5, 6, "SELECT b"), gone(2, 1200*time.Millisecond, 10*time.Millisecond, false),
+		see(3, 7, "SELECT a"), gone(3, 40*time.Millisecond, 0, false), // not shown, and so neither is its end
+		see(4, 7, "SELECT c"), gone(4, 0, 90*time.Millisecond, false),
+		see(5, 7, "SELECT d"), gone(5, time.Second, 0, true),
+		one(6, finished("w", "watch", 0, event.Done)),
+	}, PlainOptions{})
+	for _, want := range []string{
+		"for     on worker w1:5432\n",
+		"by      AccessShareLock, in a transaction of 3.0s\n",
+		"gone    blockers: after 1.2s  pid 5 no longer waits for pid 9\n",
+		"gone    blockers: after at most 90ms  pid 7 no longer waits for pid 9\n",
+		"seen    blockers: still there after 1.0s\n",
+		"lock    1 more sighting like these, the longest window 40ms\n",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	if n := strings.Count(out, "gone"); n != 2 {
+		t.Errorf("%d windows end, want 2", n)
+	}
+}
+
+// A pause and what a probe sees are shown, although the turn of a loop that they
+// come in is kept back and dropped.
+func TestGuardsAreShownWhateverIsKeptBack(t *testing.T) {
+	turn := func(at float64, n int) event.Record {
+		return one(at, event.StepRepeating{Step: "w/g", Iteration: n, Until: "left == 0", Operands: []event.Operand{{Text: "left", Value: "9"}}})
+	}
+	records := []event.Record{
+		one(0, started("w", "watch", 0)),
+		one(0, event.Sighting{Step: "w", Probe: "first", Text: "value > 0"}),
+		one(0, started("w/g", "batches", 1)),
+	}
+	for n := range 4 {
+		at := float64(n) / 10
+		records = append(records, one(at, started("w/g/1", "batch", 2)), one(at, finished("w/g/1", "batch", 2, event.Done)), turn(at, n+1))
+	}
+	records = append(records,
+		one(0.4, event.GuardHeld{Step: "w", Guard: "pause_if", Condition: "probes.first.seeing"}),
+		one(0.4, event.Sighting{Step: "w", Probe: "second", Text: "value > 1"}),
+		one(0.5, event.GuardEnded{Step: "w", Guard: "pause_if", Duration: event.Duration(time.Second)}),
+		one(0.5, started("w/g/1", "batch", 2)), one(0.5, finished("w/g/1", "batch", 2, event.Done)), turn(0.5, 5),
+		one(0.6, event.GuardHeld{Step: "w", Guard: "abort_if", Condition: "load.shops.errors > 3"}),
+		one(0.6, event.GuardEnded{Step: "w", Guard: "abort_if", Duration: event.Duration(38 * time.Millisecond)}),
+		one(0.7, event.GuardHeld{Step: "w", Guard: "abort_if", Early: true, Undecided: "index out of range"}),
+	)
+	out := shown(t, records, PlainOptions{})
+	for _, want := range []string{
+		"pause   pause_if holds: probes.first.seeing, no further step begins\n",
+		"seen    second: value > 1\n",
+		"pause   over after 1.0s\n",
+		"stop    abort_if holds: load.shops.errors > 3, cancelling the steps\n",
+		"stop    cancelled 38ms after the condition was seen\n",
+		"stop    abort_if cannot be decided: index out of range, the steps do not begin\n",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
 	}
 }
 

@@ -83,6 +83,13 @@ func (p *Plain) owes(e event.ObligationOpened) {
 	}
 }
 
+// returned shows what is back. Of what is given up for good a warning has told.
+func (p *Plain) returned(e event.ObligationClosed) {
+	if !e.Waived {
+		p.beneath(e.Step, "back", good, text(e.ID))
+	}
+}
+
 func (p *Plain) statementStarted(e event.StatementStarted) {
 	if p.opts.Verbose {
 		depth := p.open(e.Step) + 1

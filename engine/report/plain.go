@@ -123,14 +123,20 @@ func (p *Plain) show(e event.Event) bool {
 		p.sighting(e)
 	case event.WindowClosed:
 		p.windowClosed(e)
+	case event.GuardHeld:
+		p.guardHeld(e)
+	case event.GuardEnded:
+		p.guardEnded(e)
 	case event.Shown:
 		p.shown(e)
 	case event.Measured:
 		p.measured(e)
+	case event.LoadMeasured:
+		p.loadMeasured(e)
 	case event.ObligationOpened:
 		p.owes(e)
 	case event.ObligationClosed:
-		p.beneath(e.Step, "back", good, text(e.ID))
+		p.returned(e)
 	case event.Warning:
 		p.warning(e)
 	default:

@@ -28,10 +28,17 @@ func (p *Plain) recap(e event.RunFinished) {
 		p.folded(label, w.String())
 	}
 	if n := len(p.tally.ledger); n > 0 {
-		p.fact("ledger", faint, text(fmt.Sprintf("%d opened, %d restored", n, p.tally.restored())))
+		words := fmt.Sprintf("%d opened, %d restored", n, p.tally.restored())
+		if p.tally.waived > 0 {
+			words += fmt.Sprintf(", %d gone for good", p.tally.waived)
+		}
+		p.fact("ledger", faint, text(words))
 	}
 	if p.run.Engine == standIn {
 		p.fact("engine", caution, text("stand-in: nothing was distributed, and no time here says anything about Citus"))
+	}
+	if e.Status != event.Done {
+		p.left(e)
 	}
 	p.fact("run", faint, text(p.run.Run))
 	if e.Status != event.Done && !p.run.Sandbox {

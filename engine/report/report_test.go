@@ -90,6 +90,8 @@ func TestPlain(t *testing.T) {
 		{"failing.jsonl", "failing.txt", PlainOptions{Width: 100}},
 		{"interrupted.jsonl", "interrupted.txt", PlainOptions{Width: 100}},
 		{"standin.jsonl", "standin.txt", PlainOptions{Width: 100}},
+		{"load.jsonl", "load.txt", PlainOptions{Width: 100}},
+		{"load.jsonl", "load-70.txt", PlainOptions{Width: 70}},
 	} {
 		t.Run(test.golden, func(t *testing.T) {
 			golden(t, test.golden, shown(t, recorded(t, test.journal), test.opts))
@@ -147,6 +149,9 @@ func hostile(v reflect.Value, s string) {
 	case reflect.Int, reflect.Int64:
 		v.SetInt(7)
 	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			return
+		}
 		for i := range v.NumField() {
 			hostile(v.Field(i), s)
 		}

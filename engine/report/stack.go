@@ -17,10 +17,13 @@ type running struct {
 	opened  bool // its name is on the terminal
 
 	phase     phase
+	heard     heard
 	progress  throttle
 	retries   throttle
 	turns     throttle
 	sightings map[string]*throttle // by what was seen
+	windows   map[string]string    // by probe: what was shown of the open window
+	hidden    time.Duration        // the longest window that was not shown
 }
 
 // stack holds the running steps, the outermost first.

@@ -12,10 +12,13 @@ import (
 type tally struct {
 	unknown int
 	ledger  map[string]bool // by the obligation's id: it is open
+	waived  int             // closed because they cannot come back, or are not to
 	windows []windows       // in the order of the probes' first windows
 	steps   []event.StepStarted
 	seeing  map[[2]string]string // step and probe: what ran when the window began
 	inSetup bool
+
+	notReached []string // titles
 }
 
 // windows are those of one probe.
@@ -29,7 +32,7 @@ type windows struct {
 // continued begins the count of a run that is started again; what its first
 // part opened and closed still counts.
 func (t *tally) continued() {
-	t.steps, t.seeing, t.inSetup, t.unknown = nil, nil, false, 0
+	t.steps, t.seeing, t.inSetup, t.unknown, t.notReached = nil, nil, false, 0, nil
 }
 
 func (t *tally) add(e event.Event) {
@@ -53,11 +56,17 @@ func (t *tally) add(e event.Event) {
 		if e.Status == event.Unknown && e.Action != "group" {
 			t.unknown++
 		}
+	case event.StepSkipped:
+		if e.Status == event.NotReached {
+			t.notReached = append(t.notReached, e.Title)
+		}
 	case event.Sighting:
 		if t.seeing == nil {
 			t.seeing = map[[2]string]string{}
 		}
-		t.seeing[[2]string{e.Step, e.Probe}] = t.current()
+		if key := [2]string{e.Step, e.Probe}; t.seeing[key] == "" { // else the window is open already
+			t.seeing[key] = t.current()
+		}
 	case event.WindowClosed:
 		w := t.of(e.Probe)
 		w.count++
@@ -65,10 +74,14 @@ func (t *tally) add(e event.Event) {
 			w.longest = d
 			w.during = t.seeing[[2]string{e.Step, e.Probe}]
 		}
+		delete(t.seeing, [2]string{e.Step, e.Probe})
 	case event.ObligationOpened:
 		t.owe(e.Obligation.ID, true)
 	case event.ObligationClosed:
 		t.owe(e.ID, false)
+		if e.Waived {
+			t.waived++
+		}
 	}
 }
 
@@ -107,7 +120,7 @@ func (t *tally) owe(id string, open bool) {
 	t.ledger[id] = open
 }
 
-// restored is how many of the ledger's entries are closed.
+// restored is how many of the ledger's entries are back.
 func (t *tally) restored() int {
 	n := 0
 	for _, open := range t.ledger {
@@ -115,5 +128,5 @@ func (t *tally) restored() int {
 			n++
 		}
 	}
-	return n
+	return n - t.waived
 }

@@ -31,6 +31,16 @@ func (t *throttle) pass(now time.Time) bool {
 	return true
 }
 
+// interrupt lets a line through that cannot wait, but none in the first 5 s, nor
+// two in one second.
+func (t *throttle) interrupt(now time.Time) bool {
+	if t.first.IsZero() || now.Sub(t.first) < calm || now.Sub(t.last) < time.Second {
+		return false
+	}
+	t.last = now
+	return true
+}
+
 // taken is how many lines were held since the last one that passed; it starts
 // counting anew.
 func (t *throttle) taken() int {
