@@ -22,7 +22,7 @@ bench: ## print what a step costs, beside psql, and the other benchmarks that ma
 
 reliability: ## kill runs, break networks and servers, and print the figures; KILLS=-every-kill takes half an hour
 	@scripts/need-postgres.sh
-	@go test ./cmd/runbook -timeout 60m -count 1 -v -run 'Killed|NetworkFaults|TestServer|TestJournalDi' $(if $(KILLS),-args $(KILLS)) | \
+	@go test ./cmd/runbook -timeout 60m -count 1 -v -run 'Killed|CitusPhases|NetworkFaults|TestServer|TestJournalDi' $(if $(KILLS),-args $(KILLS)) | \
 		awk '/^(---|ok|FAIL)/ {print} /^FAIL/ {bad = 1} END {exit bad} /figures:/ {sub(/.*figures: /, "    "); print}'
 
 stalls: ## measure how long an application stands still during tailspin, beside the exercise's own statements; needs Citus

@@ -17,6 +17,7 @@ func All() []engine.Action {
 		engine.Define[Benchmark, BenchmarkResult]("benchmark"),
 		engine.Define[ParallelMonitor, MonitorResult]("parallel-monitor"),
 		engine.Define[Distribute, DistributeResult]("distribute"),
+		engine.Define[Undistribute, UndistributeResult]("undistribute"),
 		engine.Define[Wait, WaitResult]("wait"),
 	}
 }

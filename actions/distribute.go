@@ -3,6 +3,7 @@ package actions
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -10,10 +11,14 @@ import (
 	"runbook/engine/postgres"
 )
 
-// Distribute makes a table distributed by a column. It reads the state first:
-// when it already holds, nothing is done; when the table is distributed
-// otherwise, it refuses and shows both. Everything that Citus would refuse is
-// looked for before anything changes, and reported at once.
+// Distribute makes tables distributed by a column. It reads the state first:
+// what already holds is not done again; when a table is distributed otherwise, it
+// refuses and shows both. Everything that Citus would refuse is looked for before
+// anything changes, and reported at once, for all tables.
+//
+// Several tables go one after the other, a referenced one before those that
+// reference it; each lies beside the first. After a failure the step can be run
+// again: tables that are done are passed over.
 //
 // Concurrently means that writes go on while rows are copied. It is not free of
 // locks: the conversion at its beginning takes ACCESS EXCLUSIVE and makes every
@@ -21,44 +26,100 @@ import (
 // with a short lock_timeout and retries; once copying has begun there is no
 // timeout.
 //
+// While a foreign key is away, rows that break it can come in. A key is therefore
+// taken away when the turn of its table comes, and is back when the table at its
+// other end is distributed: first unchecked, which locks for a moment, then
+// validated, which stalls no one. Should rows have come in that reference nothing,
+// the step fails, says how to find them, and leaves the key in place for new rows.
+//
+// A step that takes longer than 5 s says what it does: the phase that it is in,
+// how many rows are copied of about how many, how fast, and how long the rest may
+// take, from what the nodes tell of their COPYs. When something is in the way for
+// a second it says who, with the age of the transaction: a session, of another
+// database too, or a prepared transaction. All of it is in the JSON lines, each
+// second, as events progress; what is estimated or only a lower bound is marked.
+// It is seen from a session of its own, which takes 2 % of the time at most, holds
+// no snapshot, and never fails the step; a role that may see less is told less.
+//
 //	steps:
 //	  - distribute: {table: stores, column: store_id}
 //	  - distribute:
-//	      table: line_items
+//	      tables: [orders, line_items]
 //	      column: store_id
 //	      colocate_with: stores
 //	      concurrently: true
 //	      foreign_keys: detach
 type Distribute struct {
 	// The table, with its schema where search_path does not find it.
-	Table string `arg:"required,label"`
+	Table string `arg:"label"`
+	// Several tables, in place of one. They are distributed in the order that their
+	// foreign keys ask for, else as they are written.
+	Tables []string `arg:"label"`
 	// The column whose value says in which shard a row is, such as the tenant's id.
 	Column string `arg:"required"`
 	// A distributed table, so that rows of equal distribution columns are on one
-	// node.
+	// node. Of several tables it is the first when absent.
 	ColocateWith string
 	// How many shards; the setting citus.shard_count when absent.
 	ShardCount int
 	// Lets writes go on while the rows are copied, which takes longer.
 	Concurrently bool
-	// What becomes of foreign keys from and to the table: they stay, or they are
-	// taken away through the ledger and brought back as soon as both sides are
-	// distributed, be it by a later distribute step.
+	// What becomes of foreign keys from and to the table: they stay, or those in the
+	// way are taken away through the ledger and brought back as soon as both sides
+	// are distributed, be it by a later distribute step. Concurrently all are in the
+	// way, else those of the table itself.
 	ForeignKeys string `enum:"keep|detach" default:"keep"`
 	// How long one attempt waits for a lock that stalls the application. It is below
 	// deadlock_timeout (1 s), so that this side gives up and never the application.
 	LockTimeout time.Duration `default:"200ms"`
 	// How long it attempts to get such a lock, all attempts together.
 	LockFor time.Duration `default:"2m"`
+	// How old a transaction of somebody else may be that this would wait for. An
+	// older one is a reason not to begin: a concurrent distribution waits for every
+	// transaction that has written something, in any database of the server.
+	TransactionAge time.Duration `default:"1m"`
 }
 
-// DistributeResult says what the table was and is.
+// DistributeResult says what the tables were and are.
 type DistributeResult struct {
-	// The table's full name.
+	// The table's full name; of several all, separated by commas.
 	Table string `expr:"table" json:"table"`
-	// What it was: local, citus-local, reference or distributed.
+	// What it was: local, citus-local, reference, schema or distributed; mixed when
+	// several tables were not the same.
 	Before string `expr:"before" json:"before"`
 	// What it is now.
+	After string `expr:"after" json:"after"`
+	// Whether this step distributed it, or one of several.
+	Changed bool `expr:"changed" json:"changed"`
+	// How many shards it has; of several tables, each.
+	ShardCount int64 `expr:"shard_count" json:"shard_count"`
+	// Tables of one colocation id have their shards side by side.
+	ColocationID int64 `expr:"colocation_id" json:"colocation_id"`
+	// The size on disk before, indexes included, of all tables together.
+	Bytes int64 `expr:"bytes" json:"bytes"`
+	// Foreign keys that were taken away.
+	Detached []string `expr:"detached" json:"detached"`
+	// Foreign keys that were brought back, those of earlier steps too.
+	Restored []string `expr:"restored" json:"restored"`
+	// What it did in turn, and how long each part took, for all tables together.
+	Phases []DistributePhase `expr:"phases" json:"phases"`
+	// Foreign keys that are still away, for a later step to bring back.
+	Owed []string `expr:"owed" json:"owed,omitempty"`
+	// Attempts for a lock that were given up for the application's sake.
+	LockRetries int `expr:"lock_retries" json:"lock_retries"`
+	// Each table, in the order in which they were distributed.
+	Tables []DistributedTable `expr:"tables" json:"tables,omitempty"`
+	// How long all of it took.
+	Duration time.Duration `expr:"duration" json:"duration_ns"`
+}
+
+// DistributedTable is one table of a distribute step.
+type DistributedTable struct {
+	// Its full name.
+	Table string `expr:"table" json:"table"`
+	// What it was.
+	Before string `expr:"before" json:"before"`
+	// What it is now; "" when its turn has not come.
 	After string `expr:"after" json:"after"`
 	// Whether this step distributed it.
 	Changed bool `expr:"changed" json:"changed"`
@@ -66,31 +127,51 @@ type DistributeResult struct {
 	ShardCount int64 `expr:"shard_count" json:"shard_count"`
 	// Tables of one colocation id have their shards side by side.
 	ColocationID int64 `expr:"colocation_id" json:"colocation_id"`
-	// The size of the table on disk before, its indexes included.
+	// Its size on disk before, its indexes included.
 	Bytes int64 `expr:"bytes" json:"bytes"`
-	// Foreign keys that were taken away.
+	// Foreign keys that were taken away for it.
 	Detached []string `expr:"detached" json:"detached"`
-	// Foreign keys that were brought back, those of earlier steps too.
+	// Foreign keys that were brought back after it.
 	Restored []string `expr:"restored" json:"restored"`
-	// Attempts for a lock that were given up for the application's sake.
-	LockRetries int `expr:"lock_retries" json:"lock_retries"`
-	// How long all of it took.
+	// What was done in turn, and how long each part took.
+	Phases []DistributePhase `expr:"phases" json:"phases"`
+	// How long it took.
 	Duration time.Duration `expr:"duration" json:"duration_ns"`
 }
 
 // Check looks at what fits together.
 func (d *Distribute) Check(at *engine.Places) {
+	oneOrSeveral(at, d.Tables)
+	if d.ColocateWith != "" && slices.Contains(d.Tables, d.ColocateWith) {
+		at.Problem("colocate_with", "distribute/colocate-with", "a table cannot lie beside itself", "leave colocate_with out: the tables lie beside the first")
+	}
 	if d.ColocateWith != "" && d.ShardCount != 0 {
 		at.Problem("shard_count", "distribute/shard-count", "a colocated table has the shard count of the other one", "leave shard_count or colocate_with out")
 	}
 	if d.ShardCount < 0 || d.ShardCount > 64000 {
 		at.Problem("shard_count", "schema/type", "shard_count is a number from 1 to 64000", "")
 	}
-	if at.Has("lock_timeout") && d.LockTimeout >= time.Second {
+	checkLockTimeout(at, d.LockTimeout)
+}
+
+func checkLockTimeout(at *engine.Places, d time.Duration) {
+	switch given := at.Has("lock_timeout"); {
+	case given && d >= time.Second:
 		at.Problem("lock_timeout", "distribute/lock-timeout", "lock_timeout is to stay below 1s: at deadlock_timeout PostgreSQL may kill a writer of the application instead", "leave it out: 200ms holds then, with retries")
-	}
-	if at.Has("lock_timeout") && d.LockTimeout == 0 {
+	case given && d == 0:
 		at.Warning("lock_timeout", "lock/endless-wait", "with lock_timeout 0 this waits for the table without end, and its users wait behind it", "leave it out: 200ms holds then, with retries")
+	}
+}
+
+// oneOrSeveral wants either `table` or `tables`.
+func oneOrSeveral(at *engine.Places, tables []string) {
+	switch one, several := at.Has("table"), at.Has("tables"); {
+	case one && several:
+		at.Problem("table", "distribute/tables", "both table and tables are given", "leave one of them out")
+	case !one && !several:
+		at.Problem("table", "distribute/tables", "neither table nor tables is given", "say which table")
+	case several && len(tables) == 0:
+		at.Problem("tables", "distribute/tables", "tables is empty", "say which tables")
 	}
 }
 
@@ -102,40 +183,46 @@ func (d *Distribute) Alone() string {
 	return "a distribution"
 }
 
-// Applied lets Run decide: it reads the table's state first and does what is
-// left to do.
+// Applied lets Run decide: it reads the state of the tables first and does what
+// is left to do.
 func (d *Distribute) Applied(context.Context, *engine.Env) (bool, error) { return false, nil }
 
-// Run distributes the table.
+// Run distributes the tables.
 func (d *Distribute) Run(ctx context.Context, env *engine.Env) (DistributeResult, error) {
-	began := time.Now()
-	x := &distribution{Distribute: d, env: env, catalog: env, attempts: &attempts{env: env, lockTimeout: d.LockTimeout, limit: d.LockFor}}
-	err := x.run(ctx)
-	x.result.LockRetries = x.attempts.retries
-	x.result.Duration = time.Since(began)
-	return x.result, err
-}
-
-// distribution is one execution of distribute.
-type distribution struct {
-	*Distribute
-	env      *engine.Env // nil in a plan
-	catalog  catalog
-	attempts *attempts
-	table    tableState
-	result   DistributeResult
-	notes    []string // what could not be looked at, for a plan
-}
-
-func (x *distribution) run(ctx context.Context) error {
-	if err := wantCitus(x.env); err != nil {
-		return err
+	p := &placement{
+		Distribute: d, env: env, began: time.Now(),
+		attempts: &attempts{env: env, lockTimeout: d.LockTimeout, limit: d.LockFor},
 	}
-	var err error
+	err := p.run(ctx)
+	return p.result(), err
+}
+
+// distribution is what distribute does with one table.
+type distribution struct {
+	*Distribute             // of this table alone
+	env         *engine.Env // nil in a plan
+	catalog     catalog
+	attempts    *attempts
+	progress    *callProgress
+	table       tableState
+	detached    []foreignKey
+	result      DistributedTable
+	notes       []string     // what could not be looked at, for a plan
+	hopeless    []foreignKey // that distributed tables cannot carry
+	noTable     bool         // found by the preflight: it is something else
+	noColumn    bool         // found by the preflight: it has no such column
+}
+
+// run distributes the table and brings back the foreign keys that it can carry
+// now.
+func (x *distribution) run(ctx context.Context) (err error) {
+	began := time.Now()
+	defer func() { x.result.Duration = time.Since(began) }()
+	// What was promised to the preflight is true by now, or it shows here.
+	x.catalog = x.env
 	if x.table, err = readTable(ctx, x.env, x.Table); err != nil {
 		return err
 	}
-	x.result.Table, x.result.Before, x.result.Bytes = x.table.Name, x.table.Kind, x.table.Bytes
 	holds, err := x.holds(ctx)
 	if err != nil {
 		return err
@@ -165,33 +252,41 @@ func wantCitus(env *engine.Env) error {
 // holds says whether the table is distributed as wanted already. Distributed
 // otherwise is an error that shows both.
 func (x *distribution) holds(ctx context.Context) (bool, error) {
-	t := x.table
-	if t.Kind != distributed && t.Kind != reference {
+	if x.table.Kind == local || x.table.Kind == citusLocal {
 		return false, nil
 	}
-	var differs []string
-	if t.Kind == reference || t.Column != x.Column {
-		differs = append(differs, fmt.Sprintf("it is %s, wanted is distributed by %s", t.describe(), x.Column))
+	differs, err := x.differs(ctx)
+	if err != nil || len(differs) == 0 {
+		return err == nil, err
 	}
-	if x.ShardCount != 0 && t.Shards != int64(x.ShardCount) {
-		differs = append(differs, fmt.Sprintf("it has %d shards, wanted are %d", t.Shards, x.ShardCount))
+	return false, &engine.Failed{
+		Message: fmt.Sprintf("%s is distributed already, but otherwise: %s", x.table.Name, strings.Join(differs, "; ")),
+		Hint:    "undistribute brings it back, alter_distributed_table changes it; both rewrite the table",
 	}
-	if x.ColocateWith != "" {
-		other, err := readTable(ctx, x.catalog, x.ColocateWith)
-		if err != nil {
-			return false, err
-		}
-		if other.Colocation != t.Colocation && other.Colocation != unforeseen {
-			differs = append(differs, fmt.Sprintf("it is in colocation group %d, %s is in %d", t.Colocation, other.Name, other.Colocation))
-		}
+}
+
+// differs lists what is otherwise than wanted about a table that Citus has
+// already.
+func (x *distribution) differs(ctx context.Context) ([]string, error) {
+	var out []string
+	t := x.table
+	if t.Kind != distributed || t.Column != x.Column {
+		out = append(out, fmt.Sprintf("it is %s, wanted is distributed by %s", t.describe(), x.Column))
 	}
-	if len(differs) > 0 {
-		return false, &engine.Failed{
-			Message: fmt.Sprintf("%s is distributed already, but otherwise: %s", t.Name, strings.Join(differs, "; ")),
-			Hint:    "undistribute_table or alter_distributed_table changes it; both rewrite the table",
-		}
+	if x.ShardCount != 0 && t.Shards != int64(x.ShardCount) && t.Colocation != unforeseen {
+		out = append(out, fmt.Sprintf("it has %d shards, wanted are %d", t.Shards, x.ShardCount))
 	}
-	return true, nil
+	if x.ColocateWith == "" {
+		return out, nil
+	}
+	other, err := readTable(ctx, x.catalog, x.ColocateWith)
+	if err != nil {
+		return nil, err
+	}
+	if other.Colocation != t.Colocation && other.Colocation != unforeseen {
+		out = append(out, fmt.Sprintf("it is in colocation group %d, %s is in %d", t.Colocation, other.Name, other.Colocation))
+	}
+	return out, nil
 }
 
 // change distributes the table.
@@ -200,24 +295,64 @@ func (x *distribution) change(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := x.preflight(ctx, keys); err != nil {
+	if keys, err = x.inTheWay(ctx, keys); err != nil {
 		return err
 	}
-	if x.ForeignKeys == "detach" && len(keys) > 0 {
+	if len(keys) > 0 {
 		if err := x.detach(ctx, keys); err != nil {
 			return err
 		}
 	}
-	if x.Concurrently {
-		err = x.concurrently(ctx)
-	} else {
-		_, err = x.env.Rows(ctx, x.call("create_distributed_table"))
-	}
-	if err != nil {
+	if err := x.move(ctx); err != nil {
 		return x.left(ctx, err)
 	}
 	x.result.Changed = true
 	return nil
+}
+
+// move makes the call that distributes the table, and follows it.
+func (x *distribution) move(ctx context.Context) (err error) {
+	x.progress = newCallProgress(x.env, x.table.Name, preparing)
+	stop := x.progress.follow(ctx)
+	if x.Concurrently {
+		err = x.concurrently(ctx)
+	} else {
+		// It locks nothing but the table, once, at its beginning.
+		err = x.attempts.run(ctx, x.table.Name, x.call("create_distributed_table"))
+	}
+	if stop(); err == nil {
+		x.progress.enter(finished)
+	}
+	x.result.Phases = x.progress.phases()
+	return err
+}
+
+// inTheWay are the foreign keys that have to go before the table is distributed.
+// A concurrent distribution bears none. The other one bears those that lead to the
+// table, from an ordinary one; they go on being checked for new rows. Its own it
+// bears only to distributed tables, and checks row by row while writers wait,
+// which takes several times as long as to validate them afterwards.
+func (x *distribution) inTheWay(ctx context.Context, keys []foreignKey) ([]foreignKey, error) {
+	if x.ForeignKeys != "detach" {
+		return nil, nil
+	}
+	if x.Concurrently {
+		return keys, nil
+	}
+	var out []foreignKey
+	for _, k := range keys {
+		if k.Child != x.table.Name {
+			child, err := readTable(ctx, x.catalog, k.Child)
+			if err != nil {
+				return nil, err
+			}
+			if child.Kind == local {
+				continue
+			}
+		}
+		out = append(out, k)
+	}
+	return out, nil
 }
 
 // detach takes the foreign keys away, each on record with its definition
@@ -229,6 +364,7 @@ func (x *distribution) detach(ctx context.Context, keys []foreignKey) error {
 			return err
 		}
 		drops[i] = k.drop()
+		x.detached = append(x.detached, k)
 		x.result.Detached = append(x.result.Detached, k.Name)
 	}
 	err := x.attempts.run(ctx, "foreign keys of "+x.table.Name, drops...)
@@ -276,17 +412,40 @@ func (x *distribution) verify(ctx context.Context) error {
 	return nil
 }
 
-// Summary says what became of the table.
+// Summary says what became of the tables.
 func (r DistributeResult) Summary() string {
-	if !r.Changed {
-		return fmt.Sprintf("held already, %d shards", r.ShardCount)
+	var changed int64
+	for _, t := range r.Tables {
+		if t.Changed {
+			changed++
+		}
 	}
-	parts := []string{fmt.Sprintf("%s → distributed, %d shards, %s", r.Before, r.ShardCount, bytesText(r.Bytes))}
+	all := int64(len(r.Tables))
+	var parts []string
+	switch {
+	case all > 1 && changed == 0:
+		parts = append(parts, fmt.Sprintf("%s held already, %d shards each", count(all, "table"), r.ShardCount))
+	case changed == 0:
+		parts = append(parts, fmt.Sprintf("held already, %d shards", r.ShardCount))
+	case all > 1:
+		parts = append(parts, fmt.Sprintf("%s → distributed, %d shards each, %s", count(changed, "table"), r.ShardCount, bytesText(r.Bytes)))
+		if changed < all {
+			parts = append(parts, fmt.Sprintf("%d held already", all-changed))
+		}
+	default:
+		parts = append(parts, fmt.Sprintf("%s → distributed, %d shards, %s", r.Before, r.ShardCount, bytesText(r.Bytes)))
+	}
+	if took := stages(r.Phases).summary(); took != "" {
+		parts = append(parts, took)
+	}
 	if r.LockRetries > 0 {
 		parts = append(parts, fmt.Sprintf("%d lock attempts given up", r.LockRetries))
 	}
 	if len(r.Restored) > 0 {
 		parts = append(parts, "restored "+strings.Join(r.Restored, ", "))
+	}
+	if len(r.Owed) > 0 {
+		parts = append(parts, "for a later step to restore: "+strings.Join(r.Owed, ", "))
 	}
 	return strings.Join(parts, "; ")
 }

@@ -51,145 +51,204 @@ func (p planned) away() []foreignKey {
 	return out
 }
 
-// Plan reads the table's state and looks for what Citus would refuse.
+// Plan reads the state of the tables and looks for what Citus would refuse.
 func (d *Distribute) Plan(ctx context.Context, env *engine.PlanEnv) (engine.Forecast, error) {
-	x := &distribution{Distribute: d, catalog: planned{env}, table: tableState{Name: d.Table, Kind: local}}
-	f := engine.Forecast{Kind: engine.EffectDDL, Undo: "undistribute_table"}
+	f := engine.Forecast{Kind: engine.EffectDDL}
 	if d.Concurrently {
 		f.Kind = engine.EffectPermanent
 	}
-	for _, argument := range []string{"table", "column", "colocate_with", "shard_count"} {
+	for _, argument := range []string{"table", "tables", "column", "colocate_with", "shard_count"} {
 		if waits := env.Waits(argument); waits != nil {
 			f.Notes = append(f.Notes, fmt.Sprintf("%s known when it runs: depends on %s", argument, strings.Join(waits, ", ")))
 		}
 	}
-	if !env.Online() || f.Notes != nil {
-		if env.Waits("table") == nil {
-			x.locks(&f, nil)
-		}
-		return f, nil
+	names := d.Tables
+	if env.Waits("table") == nil && d.Table != "" {
+		names = []string{d.Table}
 	}
-	return f, x.foresee(ctx, env, &f)
-}
-
-// foresee completes the forecast by what the catalog says, and tells later steps
-// of it.
-func (x *distribution) foresee(ctx context.Context, env *engine.PlanEnv, f *engine.Forecast) error {
+	f.Undo = strings.TrimSpace("undistribute " + strings.Join(names, ", "))
+	if env.Online() && f.Notes == nil && env.Run().Engine != "postgresql" {
+		return f, d.foresee(ctx, env, &f)
+	}
+	for _, name := range names {
+		own := *d
+		own.Table = name
+		x := &distribution{Distribute: &own, table: tableState{Name: name, Kind: local}}
+		x.locks(&f, nil)
+		if env.Online() {
+			engine.Foresee(env, foreseenTable{tableState{Name: name, Kind: distributed, Column: d.Column, Colocation: unforeseen}})
+		}
+	}
 	if env.Run().Engine == "postgresql" {
-		x.locks(f, nil)
 		f.Findings = append(f.Findings, engine.Finding{
 			What: "this database has no Citus, so no table can be distributed", Fix: "CREATE EXTENSION citus, or rehearse with --sandbox",
 			Words: []string{"extension citus"},
 		})
-		engine.Foresee(env, foreseenTable{tableState{Name: x.Table, Kind: distributed, Column: x.Column, Colocation: unforeseen}})
+	}
+	return f, nil
+}
+
+// foresee completes the forecast by what the catalog says, and tells later steps
+// of it.
+func (d *Distribute) foresee(ctx context.Context, env *engine.PlanEnv, f *engine.Forecast) error {
+	l, err := lineUp(ctx, d, planned{env}, nil)
+	var failed *engine.Failed
+	if errors.As(err, &failed) {
+		x := &distribution{Distribute: d, table: tableState{Name: d.Table, Kind: local}}
+		x.locks(f, nil)
+		addFindings(f, []finding{absent(d.Table, failed)})
 		return nil
-	}
-	table, err := readTable(ctx, x.catalog, x.Table)
-	if err != nil {
-		return x.missing(f, err)
-	}
-	x.table = table
-	if holds, err := x.holds(ctx); err != nil {
+	} else if err != nil {
 		return err
-	} else if holds {
-		f.Undo, f.Holds = "", fmt.Sprintf("distributed by %s already, %s", x.table.Column, count(x.table.Shards, "shard"))
-		if x.table.Colocation == unforeseen {
-			f.Holds = "an earlier step distributes it"
+	}
+	if l.several {
+		f.Notes = append(f.Notes, "in this order: "+tableNames(l.tables))
+	}
+	addFindings(f, l.general())
+	o := outlook{lineup: l, Distribute: d, env: env, f: f}
+	for _, x := range l.tables {
+		if err := o.add(ctx, x); err != nil {
+			return err
+		}
+	}
+	o.close()
+	return nil
+}
+
+// outlook is the forecast of a distribute step while its tables are gone through.
+type outlook struct {
+	*lineup
+	*Distribute
+	env      *engine.PlanEnv
+	f        *engine.Forecast
+	changes  bool     // there is something to do
+	holding  []string // why there is nothing to do for a table
+	detached []foreignKey
+}
+
+// add says what would be done with a table.
+func (o *outlook) add(ctx context.Context, x *distribution) error {
+	todo, found, err := o.todo(ctx, x)
+	if err != nil {
+		return err
+	}
+	addFindings(o.f, found)
+	if !todo {
+		if found == nil {
+			o.holding = append(o.holding, x.holdsText())
 		}
 		return nil
 	}
+	o.changes = true
 	keys, err := foreignKeys(ctx, x.catalog, x.table.Name)
 	if err != nil {
 		return err
 	}
-	away := x.catalog.(planned).away()
+	away := planned{o.env}.away()
 	keys = slices.DeleteFunc(keys, func(k foreignKey) bool { return slices.Contains(away, k) })
-	x.examine(ctx, f, keys)
-	x.become(env, f, keys, away)
-	f.Notes = append(f.Notes, x.table.describe()+" now, "+bytesText(x.table.Bytes))
-	return nil
-}
-
-// missing makes a finding of a table that is not there: an earlier step may
-// create it.
-func (x *distribution) missing(f *engine.Forecast, err error) error {
-	var failed *engine.Failed
-	if !errors.As(err, &failed) {
-		return err
-	}
-	x.locks(f, nil)
-	f.Findings = append(f.Findings, engine.Finding{
-		What: failed.Message, Fix: failed.Hint, Words: []string{"create table " + bare(x.Table), "rename " + bare(x.Table)},
-	})
-	return nil
-}
-
-// examine runs the checks of the preflight. One that the role may not make, or
-// that takes too long, is noted.
-func (x *distribution) examine(ctx context.Context, f *engine.Forecast, keys []foreignKey) {
-	for _, check := range x.checks(keys) {
-		found, err := check(ctx)
+	found, err = o.examine(ctx, x, keys, func(err error) error {
+		text := err.Error()
 		var pg *postgres.Error
 		if errors.As(err, &pg) {
-			f.Notes = append(f.Notes, "not everything could be checked: "+pg.Message)
-		} else if err != nil {
-			f.Notes = append(f.Notes, "not everything could be checked: "+err.Error())
+			text = pg.Message
 		}
-		for _, n := range found {
-			f.Findings = append(f.Findings, engine.Finding{What: n.what, Fix: n.fix, Words: n.words})
-		}
+		x.notes = append(x.notes, "not everything could be checked: "+text)
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	f.Notes = append(f.Notes, x.notes...)
+	addFindings(o.f, found)
+	o.f.Notes = append(o.f.Notes, x.notes...)
+	detached, err := x.inTheWay(ctx, keys)
+	if err != nil {
+		return err
+	}
+	o.become(x, detached, away)
+	state := x.table.describe() + " now, " + bytesText(x.table.Bytes)
+	if o.several {
+		state = bare(x.table.Name) + " is " + state
+	}
+	o.f.Notes = append(o.f.Notes, state)
+	return nil
 }
 
-// become tells later steps what will have changed, and adds the locks on the
-// way.
-func (x *distribution) become(env *engine.PlanEnv, f *engine.Forecast, keys, away []foreignKey) {
+func (x *distribution) holdsText() string {
+	if x.table.Colocation == unforeseen {
+		return "an earlier step distributes it"
+	}
+	return fmt.Sprintf("distributed by %s already, %s", x.table.Column, count(x.table.Shards, "shard"))
+}
+
+// addFindings adds findings of the preflight to a forecast.
+func addFindings(f *engine.Forecast, found []finding) {
+	for _, n := range found {
+		f.Findings = append(f.Findings, engine.Finding{What: n.what, Fix: n.fix, Words: n.words})
+	}
+}
+
+// become tells later tables and steps what will have changed, and adds the locks
+// on the way.
+func (o *outlook) become(x *distribution, detached, away []foreignKey) {
 	after := x.table
 	after.Kind, after.Column, after.Colocation = distributed, x.Column, unforeseen
-	var detached []foreignKey
-	if x.ForeignKeys == "detach" {
-		detached = keys
-	}
-	x.locks(f, detached)
-	engine.Foresee(env, foreseenTable{after})
+	x.locks(o.f, detached)
+	engine.Foresee(o.env, foreseenTable{after})
 	for _, k := range detached {
-		engine.Foresee(env, foreseenKey{k, true})
-		env.Owe(k.obligation().ID)
+		engine.Foresee(o.env, foreseenKey{k, true})
+		if !slices.Contains(x.hopeless, k) { // that is a finding already
+			o.env.Owe(k.obligation().ID)
+		}
 	}
-	restored := 0
+	o.detached = append(o.detached, detached...)
 	for _, k := range append(away, detached...) {
-		if !x.carries(env, k) {
+		if !carries(o.env, k) {
 			continue
 		}
-		restored++
-		engine.Foresee(env, foreseenKey{k, false})
-		env.Settle(k.obligation().ID)
-		addLock(f, k.Child, postgres.ShareRowExclusive, "briefly, when its foreign key comes back")
-		addLock(f, k.Parent, postgres.ShareRowExclusive, "briefly, when a foreign key to it comes back")
-	}
-	if len(detached) > 0 {
-		f.Undo += "; ledger of " + count(int64(len(detached)), "foreign key")
-		f.Notes = append(f.Notes, "takes away: "+keyNames(detached))
-	}
-	if left := len(away) + len(detached) - restored; left > 0 {
-		f.Notes = append(f.Notes, count(int64(left), "foreign key")+" stays away until a later step")
+		engine.Foresee(o.env, foreseenKey{k, false})
+		o.env.Settle(k.obligation().ID)
+		addLock(o.f, k.Child, postgres.ShareRowExclusive, "briefly, when its foreign key comes back")
+		addLock(o.f, k.Parent, postgres.ShareRowExclusive, "briefly, when a foreign key to it comes back")
 	}
 }
 
-// carries says whether both tables of a foreign key will be distributed.
-func (x *distribution) carries(env *engine.PlanEnv, k foreignKey) bool {
-	for _, table := range []string{k.Child, k.Parent} {
-		if !slices.ContainsFunc(engine.Foreseen[foreseenTable](env), func(f foreseenTable) bool { return f.state.Name == table }) && !x.isDistributed(env, table) {
-			return false
-		}
+// close says what holds for the step as a whole.
+func (o *outlook) close() {
+	if !o.changes && len(o.holding) > 0 && len(o.f.Findings) == 0 {
+		o.f.Undo, o.f.Holds = "", strings.Join(slices.Compact(o.holding), "; ")
+		o.f.Notes = nil
+		return
 	}
-	return true
+	if len(o.holding) > 0 {
+		o.f.Notes = append(o.f.Notes, fmt.Sprintf("%d of %s already distributed so", len(o.holding), count(int64(len(o.lineup.tables)), "table")))
+	}
+	if o.Concurrently && o.changes {
+		o.f.Notes = append(o.f.Notes, "after a failure the table is a Citus local one, in use as before; the step can be run again")
+	}
+	if len(o.detached) > 0 {
+		o.f.Undo += "; ledger of " + count(int64(len(o.detached)), "foreign key")
+		o.f.Notes = append(o.f.Notes, "takes away: "+keyNames(o.detached))
+	}
+	if left := len(planned{o.env}.away()); left > 0 {
+		o.f.Notes = append(o.f.Notes, count(int64(left), "foreign key")+" stays away until a later step")
+	}
 }
 
-func (x *distribution) isDistributed(env *engine.PlanEnv, table string) bool {
-	t, err := readTable(context.Background(), planned{env}, table)
-	return err == nil && (t.Kind == distributed || t.Kind == reference)
+// carries says whether both tables of a foreign key will be distributed, or will
+// both be ordinary ones again.
+func carries(env *engine.PlanEnv, k foreignKey) bool {
+	child, err := readTable(context.Background(), planned{env}, k.Child)
+	if err != nil {
+		return false
+	}
+	parent, err := readTable(context.Background(), planned{env}, k.Parent)
+	if err != nil {
+		return false
+	}
+	if parent.Kind == reference {
+		return child.Kind != local
+	}
+	return child.Kind == parent.Kind && (child.Kind == distributed || child.Kind == local)
 }
 
 func keyNames(keys []foreignKey) string {
@@ -216,7 +275,6 @@ func (x *distribution) locks(f *engine.Forecast, detached []foreignKey) {
 		addLock(f, x.table.Name, postgres.AccessExclusive, briefly)
 	}
 	addLock(f, x.table.Name, postgres.ShareUpdateExclusive, "while its rows are copied: DDL waits, and writers at the end for a moment")
-	f.Notes = append(f.Notes, "after a failure the table is a Citus local one, in use as before; the step can be run again")
 }
 
 // addLock adds a lock once.

@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,15 +55,23 @@ func qualified(ctx context.Context, env catalog, sql string, args ...any) ([]eng
 	if err != nil {
 		return nil, err
 	}
-	before, err := env.Rows(ctx, fmt.Sprintf("SELECT pg_catalog.current_setting('search_path') AS path, pg_catalog.set_config('search_path', '', %t)", inside))
+	set := "SET search_path TO "
+	if inside {
+		set = "SET LOCAL search_path TO "
+	}
+	before, err := env.Rows(ctx, "SHOW search_path")
 	if err != nil {
+		return nil, err
+	}
+	if _, err := env.Rows(ctx, set+"''"); err != nil {
 		return nil, err
 	}
 	rows, err := env.Rows(ctx, sql, args...)
 	if failed := env.Rollback; err != nil {
 		err = errors.Join(err, failed(ctx))
 	}
-	_, resetErr := env.Rows(context.WithoutCancel(ctx), fmt.Sprintf("SELECT pg_catalog.set_config('search_path', $1, %t)", inside), before[0]["path"])
+	path, _ := before[0]["search_path"].(string)
+	_, resetErr := env.Rows(context.WithoutCancel(ctx), set+cmp.Or(path, "''"))
 	return rows, errors.Join(err, resetErr)
 }
 
@@ -97,11 +106,15 @@ func keyExists(ctx context.Context, env *engine.Env, table, name string) (there,
 func restoreKeys(ctx context.Context, env *engine.Env, a *attempts) ([]string, error) {
 	var restored []string
 	for _, o := range env.Owed() {
+		gone, err := columnGone(ctx, env, o)
+		if err != nil {
+			return restored, err
+		}
 		ready, err := canCarry(ctx, env, o)
 		if err != nil {
 			return restored, err
 		}
-		if !ready {
+		if gone || !ready {
 			continue
 		}
 		if err := restoreKey(ctx, env, a, o); err != nil {
@@ -138,20 +151,21 @@ func canCarry(ctx context.Context, env *engine.Env, o event.Obligation) (bool, e
 
 // restoreKey adds the constraint without looking at the rows, which locks for a
 // moment, and validates it afterwards, which stalls no one. What an earlier
-// attempt has done of the two is not done again.
+// attempt has done of the two is not done again. Each is a transaction of its own,
+// and each constraint a statement: Citus refuses two in one.
 func restoreKey(ctx context.Context, env *engine.Env, a *attempts, o event.Obligation) error {
 	there, valid, err := keyExists(ctx, env, o.Table, o.Name)
 	if err != nil {
 		return err
 	}
 	if !there {
-		if err := addKey(ctx, a, o); err != nil {
-			return err
+		if err := withProgress(ctx, env, o.Table, "adding "+o.Name, func() error { return addKey(ctx, a, o) }); err != nil {
+			return broken(ctx, env, o, err)
 		}
 	}
 	if !valid && wasValid(o) {
-		if err := validateKey(ctx, env, a, o); err != nil {
-			return err
+		if err := withProgress(ctx, env, o.Table, "validating "+o.Name, func() error { return validateKey(ctx, env, a, o) }); err != nil {
+			return broken(ctx, env, o, err)
 		}
 	}
 	if there, valid, err = keyExists(ctx, env, o.Table, o.Name); err != nil {
@@ -179,10 +193,13 @@ func addKey(ctx context.Context, a *attempts, o event.Obligation) error {
 	return err
 }
 
-// validateKey validates the constraint, unless it was added whole.
+// validateKey validates the constraint, unless it was added whole. What it waits
+// for, another ALTER or a VACUUM, stalls no one, and with the time between two
+// attempts it would never make an autovacuum give way. So it waits on.
 func validateKey(ctx context.Context, env *engine.Env, a *attempts, o event.Obligation) error {
 	if _, valid, err := keyExists(ctx, env, o.Table, o.Name); err != nil || valid {
 		return err
 	}
-	return a.run(ctx, o.Table, fmt.Sprintf("ALTER TABLE %s VALIDATE CONSTRAINT %s", o.Table, quoteName(o.Name)))
+	patient := attempts{env: env, lockTimeout: a.limit, limit: a.limit}
+	return patient.run(ctx, o.Table, fmt.Sprintf("ALTER TABLE %s VALIDATE CONSTRAINT %s", o.Table, quoteName(o.Name)))
 }

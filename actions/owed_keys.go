@@ -18,7 +18,14 @@ func RestoreOwed(ctx context.Context, env *engine.Env) error {
 	a := &attempts{env: env, lockTimeout: 200 * time.Millisecond, limit: 2 * time.Minute}
 	var open []error
 	for _, o := range env.Owed() {
-		ready, err := canCarry(ctx, env, o)
+		gone, err := columnGone(ctx, env, o)
+		if err == nil && gone {
+			err = fmt.Errorf("it went with column %s and cannot come back without it; `runbook ledger waive` gives it up", o.Column)
+		}
+		ready := err == nil
+		if ready {
+			ready, err = canCarry(ctx, env, o)
+		}
 		if err == nil && !ready {
 			err = fmt.Errorf("%s and %s cannot carry it: they must be distributed side by side, or both be ordinary tables", o.Table, o.References)
 		}

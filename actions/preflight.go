@@ -2,11 +2,11 @@ package actions
 
 import (
 	"context"
-	"fmt"
 	"strings"
-
-	"runbook/engine"
 )
+
+// check is one look of the preflight.
+type check func(context.Context) ([]finding, error)
 
 // finding is one reason why a distribution would fail, with what to do. The
 // words of a statement that repairs it are for a plan: see engine.Finding.
@@ -15,42 +15,43 @@ type finding struct {
 	words     []string
 }
 
-// preflight looks for everything that Citus would refuse, before anything
-// changes, and reports it at once.
-func (x *distribution) preflight(ctx context.Context, keys []foreignKey) error {
-	var found []finding
-	for _, check := range x.checks(keys) {
-		more, err := check(ctx)
-		if err != nil {
-			return engine.Explain("preflight of "+x.table.Name, err)
-		}
-		found = append(found, more...)
+// tableChecks are what the preflight looks at of one table. What is no table, or
+// lacks the column, is not looked at for what only a table or a column can have.
+func (x *distribution) tableChecks(keys []foreignKey) []check {
+	list := []check{x.checkRelation}
+	ofTable := func(checks ...check) { list = append(list, unless(&x.noTable, checks)...) }
+	ofColumn := func(checks ...check) { list = append(list, unless(&x.noColumn, checks)...) }
+	ofTable(x.checkRights, x.checkColumn)
+	ofColumn(x.checkUnique)
+	ofTable(x.checkTriggers, x.checkPolicies, x.checkSequences)
+	ofColumn(x.checkColocation, func(ctx context.Context) ([]finding, error) { return x.checkKeys(ctx, keys) })
+	if x.Concurrently {
+		ofTable(x.checkIdentity)
 	}
-	if len(found) == 0 {
-		return nil
-	}
-	f := &engine.Failed{
-		Message: fmt.Sprintf("%s cannot be distributed: %s", x.table.Name, count(int64(len(found)), "finding")),
-		Err:     engine.ErrNotReady,
-	}
-	for _, n := range found {
-		note := n.what
-		if n.fix != "" {
-			note += " → " + n.fix
-		}
-		f.Notes = append(f.Notes, note)
-	}
-	return f
+	ofTable(x.checkHolders)
+	return list
 }
 
-// checks are what preflight looks at.
-func (x *distribution) checks(keys []foreignKey) []func(context.Context) ([]finding, error) {
-	list := []func(context.Context) ([]finding, error){
-		x.checkTransaction, x.checkColumn, x.checkUnique, x.checkTriggers, x.checkColocation,
-		func(ctx context.Context) ([]finding, error) { return x.checkKeys(ctx, keys) },
+// unless leaves checks out when something that was found before makes them
+// meaningless.
+func unless(meaningless *bool, checks []check) []check {
+	out := make([]check, len(checks))
+	for i, look := range checks {
+		out[i] = func(ctx context.Context) ([]finding, error) {
+			if *meaningless {
+				return nil, nil
+			}
+			return look(ctx)
+		}
 	}
+	return out
+}
+
+// serverChecks are what it looks at once for all tables.
+func (x *distribution) serverChecks() []check {
+	list := []check{x.checkNodes, x.checkSettings}
 	if x.Concurrently {
-		list = append(list, x.checkIdentity, x.checkServer)
+		list = append(list, x.checkReplication, x.checkTransactions, x.checkCalls)
 	}
 	return list
 }

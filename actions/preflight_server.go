@@ -6,31 +6,52 @@ import (
 	"strings"
 )
 
-func (x *distribution) checkTransaction(ctx context.Context) ([]finding, error) {
-	open, err := x.catalog.InTransaction(ctx)
-	if err != nil || !open || !x.Concurrently {
-		return nil, err
+// onCitus says whether it is the real thing: the rules about a cluster have
+// nothing to look at in a stand-in.
+func (x *distribution) onCitus() bool { return x.catalog.Run().Engine == "citus" }
+
+// inPlan says that what is looked for would happen later, perhaps by another role.
+func inPlan(db catalog) bool {
+	switch c := db.(type) {
+	case planned:
+		return true
+	case promised:
+		return inPlan(c.catalog)
 	}
-	return []finding{{"a transaction is open on this connection", "COMMIT before this step; a concurrent distribution cannot run inside one", nil}}, nil
+	return false
 }
 
-// checkServer looks at what logical replication needs of a real cluster.
-func (x *distribution) checkServer(ctx context.Context) ([]finding, error) {
-	if x.catalog.Run().Engine != "citus" {
+func (x *distribution) note(format string, args ...any) {
+	x.notes = append(x.notes, fmt.Sprintf(format, args...))
+}
+
+// checkSettings looks at the settings that a distribution depends on.
+func (x *distribution) checkSettings(ctx context.Context) ([]finding, error) {
+	if !x.onCitus() {
 		return nil, nil
 	}
 	rows, err := x.catalog.Rows(ctx, `
 		SELECT current_setting('wal_level') AS wal_level,
 		       pg_has_role('pg_read_all_settings', 'usage') AS may_read,
 		       CASE WHEN pg_has_role('pg_read_all_settings', 'usage') THEN current_setting('output_plugin_libraries', true) END AS plugins,
-		       EXISTS (SELECT 1 FROM pg_dist_node WHERE groupid = 0) AS registered,
-		       (SELECT count(*) FROM pg_stat_activity
-		        WHERE state = 'active' AND query ILIKE '%create_distributed_table_concurrently(%' AND pid <> pg_backend_pid()) AS running`)
+		       current_setting('citus.shard_replication_factor')::bigint AS copies,
+		       (SELECT count(*) FROM pg_dist_node WHERE isactive AND shouldhaveshards AND noderole = 'primary') AS receivers`)
 	if err != nil {
 		return nil, err
 	}
 	var found []finding
 	row := rows[0]
+	copies, receivers := row["copies"].(int64), row["receivers"].(int64)
+	if x.Concurrently && copies > 1 || copies > max(receivers, 1) && x.ColocateWith == "" {
+		found = append(found, finding{
+			fmt.Sprintf("citus.shard_replication_factor is %d", copies),
+			"SET citus.shard_replication_factor = 1",
+			[]string{"citus.shard_replication_factor"},
+		})
+	}
+	if !x.Concurrently {
+		return found, nil
+	}
 	if row["wal_level"] != "logical" {
 		found = append(found, finding{fmt.Sprintf("wal_level is %s", row["wal_level"]), "set wal_level = logical and restart the coordinator", []string{"wal_level"}})
 	}
@@ -42,13 +63,7 @@ func (x *distribution) checkServer(ctx context.Context) ([]finding, error) {
 		})
 	}
 	if row["may_read"] != true {
-		x.notes = append(x.notes, "this role may not read output_plugin_libraries, which has to list citus where the server has it")
-	}
-	if row["registered"] != true {
-		found = append(found, finding{"the coordinator is not registered", "SELECT citus_set_coordinator_host('<hostname>', <port>)", []string{"citus_set_coordinator_host"}})
-	}
-	if row["running"] != int64(0) {
-		found = append(found, finding{"another concurrent distribution is running", "wait for it to end", nil})
+		x.note("this role may not read output_plugin_libraries, which has to list citus where the server has it")
 	}
 	return found, nil
 }
@@ -61,4 +76,34 @@ func listHas(list, word string) bool {
 		}
 	}
 	return false
+}
+
+// checkCalls looks for another concurrent distribution, of which a database bears
+// one, and for what failed ones have left. A step waits for a call on its own
+// table, and clears what is left.
+func (x *distribution) checkCalls(ctx context.Context) ([]finding, error) {
+	l, err := readLeftovers(ctx, x.catalog)
+	if mayNot(err) {
+		x.note("%s", err)
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(l.Failed) > 0 {
+		x.note("the step first clears what a failed call has left: %s", list(l.Failed))
+	}
+	var found []finding
+	for _, c := range l.Running {
+		if c.Table == x.table.Name {
+			x.note("the step first waits for a call on this table that runs already: %s", c)
+			continue
+		}
+		on := ""
+		if c.Table != "" {
+			on = " of " + c.Table
+		}
+		found = append(found, finding{"another concurrent distribution" + on + " is running: " + c.String(), "wait for it to end", nil})
+	}
+	return found, nil
 }

@@ -8,12 +8,13 @@ import (
 	"runbook/engine/syntax"
 )
 
-// The states of a table that distribute tells apart.
+// The states of a table that are told apart.
 const (
 	local       = "local"       // an ordinary PostgreSQL table
 	citusLocal  = "citus-local" // one shard on the coordinator; also what a failed concurrent call leaves
 	reference   = "reference"   // copied to every node
 	distributed = "distributed"
+	schemaTable = "schema" // distributed with its schema, which alone has a say
 )
 
 // tableState is what the catalog knows of a table.
@@ -27,8 +28,11 @@ type tableState struct {
 }
 
 func (t tableState) describe() string {
-	if t.Kind == distributed {
+	switch t.Kind {
+	case distributed:
 		return "distributed by " + t.Column
+	case schemaTable:
+		return "distributed with its schema"
 	}
 	return t.Kind
 }
@@ -77,6 +81,8 @@ func readTable(ctx context.Context, env catalog, name string) (tableState, error
 		t.Kind = reference
 	case "local":
 		t.Kind = citusLocal
+	case "schema":
+		t.Kind = schemaTable
 	}
 	if f, ok := env.(foreteller); ok {
 		t = f.foretell(t)

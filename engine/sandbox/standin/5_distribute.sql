@@ -69,31 +69,45 @@ BEGIN
     END LOOP;
 END $$;
 
--- undistribute_table makes a plain table of a distributed or local one.
+-- undistribute_table makes a plain table of a distributed or local one, with cascade of all that foreign keys tie to it.
 CREATE FUNCTION citus_standin.undistribute_table(table_name regclass, cascade_via_foreign_keys bool DEFAULT false) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
-    twin regclass;
-    place text := standin.full_name(table_name);
+    places text[] := ARRAY[standin.full_name(table_name)];
+    place text;
 BEGIN
-    IF cascade_via_foreign_keys THEN
-        RAISE EXCEPTION 'stand-in: undistribute_table cannot cascade' USING ERRCODE = '0A000', HINT = 'Citus can.';
-    END IF;
     IF NOT standin.is_distributed(table_name) AND NOT standin.is_local(table_name) THEN
         RAISE EXCEPTION 'cannot undistribute table because the table is not distributed' USING ERRCODE = 'XX000';
     END IF;
-    IF EXISTS (SELECT FROM pg_constraint WHERE contype = 'f' AND conparentid = 0 AND confrelid = table_name) THEN
+    IF cascade_via_foreign_keys THEN
+        WITH RECURSIVE tied(t) AS (
+            SELECT table_name::oid
+            UNION
+            SELECT CASE k.conrelid WHEN t THEN k.confrelid ELSE k.conrelid END
+            FROM tied JOIN pg_constraint k ON t IN (k.conrelid, k.confrelid) AND k.contype = 'f' AND k.conparentid = 0
+        )
+        SELECT array_agg(standin.full_name(t) ORDER BY t <> table_name, t) INTO places
+        FROM tied WHERE standin.is_distributed(t) OR standin.is_local(t);
+    ELSIF EXISTS (SELECT FROM pg_constraint WHERE contype = 'f' AND conparentid = 0 AND conrelid = table_name) THEN
+        RAISE EXCEPTION 'cannot complete operation because table % has a foreign key', standin.bare_name(table_name) USING ERRCODE = 'XX000';
+    ELSIF EXISTS (SELECT FROM pg_constraint WHERE contype = 'f' AND conparentid = 0 AND confrelid = table_name) THEN
         RAISE EXCEPTION 'cannot complete operation because table % is referenced by a foreign key', standin.bare_name(table_name) USING ERRCODE = 'XX000';
     END IF;
-    IF EXISTS (SELECT FROM pg_constraint WHERE contype = 'f' AND conparentid = 0 AND conrelid = table_name) THEN
-        RAISE EXCEPTION 'cannot complete operation because table % has a foreign key', standin.bare_name(table_name) USING ERRCODE = 'XX000';
-    END IF;
-    EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', table_name);
+    FOREACH place IN ARRAY places LOOP
+        EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', place);
+        PERFORM standin.bring_back(place);
+    END LOOP;
+END $$;
+
+CREATE FUNCTION standin.bring_back(place text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    twin regclass;
+BEGIN
     RAISE NOTICE 'creating a new table for %', place;
-    twin := standin.build_twin(table_name, NULL, NULL);
+    twin := standin.build_twin(place::regclass, NULL, NULL);
     RAISE NOTICE 'moving the data of %', place;
-    PERFORM standin.copy_rows(table_name, twin);
+    PERFORM standin.copy_rows(place::regclass, twin);
     RAISE NOTICE 'dropping the old %', place;
     RAISE NOTICE 'renaming the new table to %', place;
-    PERFORM standin.take_place(table_name, twin);
+    PERFORM standin.take_place(place::regclass, twin);
 END $$;

@@ -1,0 +1,109 @@
+package actions
+
+import (
+	"strings"
+	"time"
+)
+
+// callPhase is how far the distribution of a table has come.
+type callPhase string
+
+const (
+	preparing  callPhase = "preparing"
+	converting callPhase = "converting"
+	creating   callPhase = "creating shards"
+	waiting    callPhase = "waiting for open transactions"
+	copying    callPhase = "copying"
+	catchingUp callPhase = "catching up"
+	switching  callPhase = "switching over"
+	finished   callPhase = "done"
+)
+
+// phaseMessages are the beginnings of what Citus says of itself, and what they
+// mean. The last two are those of the call that blocks.
+var phaseMessages = []struct {
+	message string
+	phase   callPhase
+}{
+	{"performing non-blocking", preparing},
+	{"creating child shards", creating},
+	{"creating replication artifacts", waiting},
+	{"performing copy", copying},
+	{"replicating changes", catchingUp},
+	{"marking deferred cleanup", switching},
+	{"creating foreign key constraints", switching},
+	{"Copying data from local table", copying},
+	{"copying the data has completed", switching},
+}
+
+func phaseOf(message string) (callPhase, bool) {
+	for _, m := range phaseMessages {
+		if strings.HasPrefix(message, m.message) {
+			return m.phase, true
+		}
+	}
+	return "", false
+}
+
+// level counts how often each node was heard to have caught up. Citus lets all
+// of them catch up twice before it takes the lock that stops writers, and once
+// more after that; it says nothing of the lock itself.
+type level map[string]int
+
+// heard says whether the lock is what comes next.
+func (l level) heard(message string) bool {
+	if !strings.Contains(message, "have caught up with the source LSN") {
+		return false
+	}
+	l[message]++ // which names the node
+	for _, n := range l {
+		if n < 2 {
+			return false
+		}
+	}
+	return true
+}
+
+// DistributePhase is a part of a distribution.
+type DistributePhase struct {
+	// What it was: preparing, converting, creating shards, waiting for open
+	// transactions, copying, catching up or switching over.
+	Name string `expr:"name" json:"name"`
+	// How long it took.
+	Duration time.Duration `expr:"duration" json:"duration_ns"`
+}
+
+// stages are the phases that were entered, in order.
+type stages []DistributePhase
+
+// add counts time to a phase. One that comes back, as with each partition, is
+// one phase.
+func (s *stages) add(phase callPhase, took time.Duration) {
+	for i := range *s {
+		if (*s)[i].Name == string(phase) {
+			(*s)[i].Duration += took
+			return
+		}
+	}
+	*s = append(*s, DistributePhase{string(phase), took})
+}
+
+// summary is what a reader of one line wants to know: how long the copying took,
+// and how long what may have stopped writers. It is empty where all was quick.
+func (s stages) summary() string {
+	took := map[string]time.Duration{}
+	for _, phase := range s {
+		took[phase.Name] = phase.Duration
+	}
+	if took[string(copying)] < time.Second {
+		return ""
+	}
+	text := "copied in " + round(took[string(copying)]).String()
+	if wait := took[string(waiting)]; wait >= time.Second {
+		text = "waited " + round(wait).String() + " for open transactions, " + text
+	}
+	if took[string(catchingUp)] > 0 { // only then did writes go on before
+		text += ", switched in " + round(took[string(switching)]).String()
+	}
+	return text
+}
