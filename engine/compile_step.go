@@ -86,7 +86,7 @@ func (c *compiler) connectionName(n *syntax.Node) string {
 func (c *compiler) loop(f *syntax.Field) *loop {
 	list := c.expression(f.Value, exprSpec{})
 	if list != nil {
-		if t := nodeTypeOf(list.vm.Node()); t != nil && t.Kind() != reflect.Slice && t.Kind() != reflect.Interface {
+		if t := nodeTypeOf(list.code.tree.Node); t != nil && t.Kind() != reflect.Slice && t.Kind() != reflect.Interface {
 			c.add(f.Value.Problem("expr/type", fmt.Sprintf("for_each goes through a list, this is %s", kindName(t)), ""))
 		}
 	}

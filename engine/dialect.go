@@ -2,6 +2,9 @@ package engine
 
 import (
 	"errors"
+	"reflect"
+	"strings"
+	"sync"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/checker"
@@ -22,6 +25,8 @@ import (
 type dialect struct {
 	config conf.Config
 	check  checker.Checker
+
+	compiling sync.Mutex
 }
 
 // newDialect makes the dialect of SQL text, where ident and raw exist, or that
@@ -63,7 +68,7 @@ func (d draft) checkTypes() error {
 
 // program makes comparisons and arithmetic exact and compiles the expression.
 // It is called after checkTypes, which leaves the types in the tree.
-func (d draft) program() (*vm.Program, []mismatch, error) {
+func (d draft) program() (*code, []mismatch, error) {
 	var found []mismatch
 	ast.Walk(&d.tree.Node, exact{&found})
 	if _, err := d.check.Check(d.tree, &d.config); err != nil {
@@ -76,6 +81,52 @@ func (d draft) program() (*vm.Program, []mismatch, error) {
 		}
 		return nil, nil, err
 	}
-	compiled, err := compiling.Compile(d.tree, &d.config)
-	return compiled, found, err
+	c := &code{dialect: d.dialect, tree: d.tree}
+	if c.mayNotCompile() {
+		_, err := c.compiled()
+		return c, found, err
+	}
+	return c, found, nil
+}
+
+// code is a checked expression. It is compiled when it runs first: most of a
+// runbook that is only validated never does, which is a tenth of the time.
+type code struct {
+	*dialect
+	tree *parser.Tree
+
+	once    sync.Once
+	program *vm.Program
+	err     error
+}
+
+// typ is the type of the expression's values; nil or an interface when it is known
+// only then.
+func (c *code) typ() reflect.Type { return c.tree.Node.Type() }
+
+// mayNotCompile says whether an expression that is well typed can fail to compile:
+// for its patterns, or for its size.
+func (c *code) mayNotCompile() bool {
+	text := c.tree.Source.String()
+	return len(text) > 500 || strings.Contains(text, "matches")
+}
+
+// compiled is the program. Watchers evaluate beside the steps, and the dialect has
+// caches that they would write to.
+func (c *code) compiled() (*vm.Program, error) {
+	c.once.Do(func() {
+		c.compiling.Lock()
+		defer c.compiling.Unlock()
+		c.program, c.err = compiling.Compile(c.tree, &c.config)
+	})
+	return c.program, c.err
+}
+
+func (c *code) run(env map[string]any) (any, error) {
+	program, err := c.compiled()
+	if err != nil {
+		return nil, err
+	}
+	machine := vm.VM{MemoryBudget: 1 << 20}
+	return machine.Run(program, env)
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser"
 	"github.com/expr-lang/expr/types"
-	"github.com/expr-lang/expr/vm"
 
 	"runbook/engine/event"
 	"runbook/engine/syntax"
@@ -88,7 +87,7 @@ type program struct {
 	node   *syntax.Node // the scalar it stands in
 	offset int          // and the byte of the scalar's text where it begins
 	text   string
-	vm     *vm.Program
+	code   *code
 	uses   []string // names of the run that it reads
 	later  []string // what of them only a run knows: run.id, steps.ID, random(), …
 	// of a condition: its names, for its operands, and what is certain of it
@@ -125,8 +124,7 @@ func (p *program) run(env map[string]any) (any, error) {
 			return nil, p.fault(strings.Index(p.text, name), fmt.Sprintf("%q has no value here: the step that registers it did not run%s", name, p.missing[name]))
 		}
 	}
-	machine := vm.VM{MemoryBudget: 1 << 20}
-	v, err := machine.Run(p.vm, env)
+	v, err := p.code.run(env)
 	if err == nil {
 		return v, nil
 	}
@@ -208,10 +206,10 @@ func (c *compiler) compileExpr(n *syntax.Node, offset int, text string, spec exp
 		c.exprProblem(p, err)
 		return nil
 	}
-	if !c.hasType(p, compiled.Node().Type(), spec.want) {
+	if !c.hasType(p, compiled.typ(), spec.want) {
 		return nil
 	}
-	p.vm = compiled
+	p.code = compiled
 	return p
 }
 

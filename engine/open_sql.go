@@ -13,7 +13,7 @@ func (s *SQL) leaveOpen(p *program, names []string) string {
 	text := "${" + strings.TrimSpace(p.text) + "}"
 	s.segments[len(s.segments)-1].shown = text
 	s.open = append(s.open, names...)
-	if p.vm.Node().Type() != reflect.TypeFor[inSQL]() {
+	if p.code.typ() != reflect.TypeFor[inSQL]() {
 		return "NULL"
 	}
 	s.vague = true

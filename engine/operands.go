@@ -3,7 +3,6 @@ package engine
 import (
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/parser"
-	"github.com/expr-lang/expr/vm"
 
 	"runbook/engine/event"
 )
@@ -31,7 +30,7 @@ func (p *program) operands(env map[string]any) []event.Operand {
 		if err != nil {
 			continue
 		}
-		v, err := (&vm.VM{MemoryBudget: 1 << 20}).Run(compiled, env)
+		v, err := compiled.run(env)
 		if err != nil {
 			continue
 		}
