@@ -51,7 +51,7 @@ func unless(meaningless *bool, checks []check) []check {
 func (x *distribution) serverChecks() []check {
 	list := []check{x.checkNodes, x.checkSettings}
 	if x.Concurrently {
-		list = append(list, x.checkReplication, x.checkTransactions, x.checkCalls)
+		list = append(list, x.checkReplication, x.checkDurability, x.checkTransactions, x.checkCalls)
 	}
 	return list
 }

@@ -105,5 +105,26 @@ func (x *distribution) checkCalls(ctx context.Context) ([]finding, error) {
 		}
 		found = append(found, finding{"another concurrent distribution" + on + " is running: " + c.String(), "wait for it to end", nil})
 	}
-	return found, nil
+	elsewhere, err := x.checkSlotNames(ctx)
+	return append(found, elsewhere...), err
+}
+
+// checkSlotNames looks for the slots of calls in other databases: their names are
+// numbered by database, and a server has each name once.
+func (x *distribution) checkSlotNames(ctx context.Context) ([]finding, error) {
+	if !x.onCitus() {
+		return nil, nil
+	}
+	rows, err := x.catalog.Rows(ctx, `
+		SELECT database::text AS database, count(*) AS slots FROM pg_catalog.pg_replication_slots
+		WHERE slot_name LIKE 'citus\_shard\_split\_slot\_%' AND database <> pg_catalog.current_database()
+		GROUP BY 1 ORDER BY 1`)
+	var found []finding
+	for _, r := range rows {
+		found = append(found, finding{
+			fmt.Sprintf("a concurrent distribution in database %s has %s, whose names this one may want too", r["database"], count(r["slots"].(int64), "replication slot")),
+			"wait for it to end; if it has failed, clear what it left: CALL citus_cleanup_orphaned_resources() there", nil,
+		})
+	}
+	return found, err
 }

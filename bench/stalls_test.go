@@ -47,7 +47,7 @@ func TestStalls(t *testing.T) {
 		{"the exercise's statements", verbatim},
 	}
 	var table strings.Builder
-	fmt.Fprintf(&table, "| while | session | executions | p50 | p99 | longest | errors |\n| --- | --- | --: | --: | --: | --: | --- |\n")
+	fmt.Fprintf(&table, "| while | session | executions | p50 | p99 | longest | late | errors |\n| --- | --- | --: | --: | --: | --: | --: | --- |\n")
 	for _, r := range runs {
 		s := open(t, bin)
 		took, err := s.observe(t, r.distribute)
@@ -56,6 +56,12 @@ func TestStalls(t *testing.T) {
 		}
 		for _, v := range s.visitors {
 			fmt.Fprintf(&table, "| %s, %s | %s | %s |\n", r.name, took.Round(time.Second), v.name, v.row())
+			for _, n := range v.notes {
+				t.Logf("%s, %s: %s", r.name, v.name, n)
+			}
+		}
+		for _, j := range s.journals(t) {
+			t.Logf("%s", j)
 		}
 		if diff := s.lost(t); diff != "" {
 			t.Errorf("%s: %s", r.name, diff)
@@ -97,9 +103,6 @@ func (s *shop) program(ctx context.Context, book string, args ...string) error {
 	cmd := exec.CommandContext(ctx, s.bin, append([]string{"run", book, "--dsn", s.box.DSN()}, args...)...)
 	cmd.Dir = s.dir
 	out, err := cmd.CombinedOutput()
-	if name := os.Getenv("STALLS_LOG"); name != "" {
-		_ = os.WriteFile(name, out, 0o600) // for whoever wants to read it
-	}
 	if err != nil {
 		return fmt.Errorf("%w\n%s", err, out)
 	}
@@ -123,9 +126,9 @@ func (s *shop) number(t *testing.T, sql string) (n int64) {
 func (s *shop) observe(t *testing.T, distribute func(context.Context, *shop) error) (time.Duration, error) {
 	const alone = 5 * time.Second
 	s.visitors = []*visitor{
-		{name: "batches of 20,000 orders, 10 s between", visit: batch, every: 10 * time.Second, rests: true},
-		{name: "one order written, 50 a second", visit: order, every: 20 * time.Millisecond},
-		{name: "one table read, 50 a second", visit: read, every: 20 * time.Millisecond},
+		{name: "batches of 20,000 orders, 5 s between", visit: batch, every: 5 * time.Second, rests: true},
+		{name: "one order written, 5 a second", visit: order, every: 200 * time.Millisecond},
+		{name: "one table read, 20 a second", visit: read, every: 50 * time.Millisecond},
 	}
 	stop := make(chan struct{})
 	var running sync.WaitGroup
@@ -153,6 +156,27 @@ func (s *shop) lost(t *testing.T) string {
 		return fmt.Sprintf("%d orders have come, the application wrote %d and does not know of %d", got, written, unknown)
 	}
 	return ""
+}
+
+// journals are the times at which the steps that change something ran.
+func (s *shop) journals(t *testing.T) (lines []string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(s.dir, ".runbook/runs/*/journal.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			if strings.Contains(line, `"event":"statement_started"`) || strings.Contains(line, `"event":"step_retrying"`) || strings.Contains(line, `"event":"step_started"`) {
+				lines = append(lines, line[:min(len(line), 300)])
+			}
+		}
+	}
+	return lines
 }
 
 func byRunbook(ctx context.Context, s *shop) error {
@@ -213,6 +237,9 @@ func again(ctx context.Context, conn *pgx.Conn, sql string) error {
 	}
 }
 
+// stall is what an application may stand still for, at most.
+const stall = 500 * time.Millisecond
+
 // visitor is a session of the application.
 type visitor struct {
 	name  string
@@ -220,8 +247,10 @@ type visitor struct {
 	every time.Duration // from one execution to the next that is due
 	rests bool          // every is a rest after each execution rather
 
-	took             []time.Duration // since each was due
+	took             []time.Duration // of each execution
+	late             time.Duration   // the longest that one ended after it was due
 	errors           map[string]int  // by SQLSTATE
+	notes            []string        // the long ones and the errors, with their times
 	written, unknown int64           // orders
 }
 
@@ -246,8 +275,13 @@ func (v *visitor) run(ctx context.Context, dsn string, stop <-chan struct{}) {
 				continue
 			}
 		}
+		began := time.Now()
 		written, err := v.visit(ctx, conn, n)
-		v.took = append(v.took, time.Since(due))
+		took := time.Since(began)
+		v.took, v.late = append(v.took, took), max(v.late, time.Since(due))
+		if err != nil || took > stall && !v.rests {
+			v.notes = append(v.notes, fmt.Sprintf("%s for %s %v", began.UTC().Format(time.TimeOnly), took.Round(time.Millisecond), err))
+		}
 		var pg *pgconn.PgError
 		switch {
 		case err == nil:
@@ -266,7 +300,7 @@ func (v *visitor) run(ctx context.Context, dsn string, stop <-chan struct{}) {
 
 func (v *visitor) row() string {
 	if len(v.took) == 0 {
-		return "0 | | | |"
+		return "0 | | | | |"
 	}
 	s := slices.Sorted(slices.Values(v.took))
 	at := func(p float64) time.Duration {
@@ -279,7 +313,7 @@ func (v *visitor) row() string {
 	if errs == nil {
 		errs = []string{"none"}
 	}
-	return fmt.Sprintf("%d | %s | %s | %s | %s", len(s), at(0.5), at(0.99), at(1), strings.Join(errs, ", "))
+	return fmt.Sprintf("%d | %s | %s | %s | %s | %s", len(s), at(0.5), at(0.99), at(1), v.late.Round(100*time.Microsecond), strings.Join(errs, ", "))
 }
 
 // batch is what the exercise lets run once a minute.

@@ -15,11 +15,13 @@ import (
 )
 
 // cluster is the Citus cluster that scripts with [citus] share; each has a
-// database of its own on it.
+// database of its own on it, and its turn: the names of Citus's replication slots
+// are those of the server, and calls in two databases at once take the same.
 var cluster struct {
 	sync.Once
-	box *sandbox.Sandbox
-	err error
+	turn sync.Mutex
+	box  *sandbox.Sandbox
+	err  error
 }
 
 func stopCitus() {
@@ -37,6 +39,8 @@ func citusCommand(ts *testscript.TestScript, _ bool, _ []string) {
 		cluster.box, cluster.err = sandbox.Start(context.Background(), sandbox.Options{Engine: "citus", Workers: 2, CacheDir: cacheDir()})
 	})
 	ts.Check(cluster.err)
+	cluster.turn.Lock()
+	ts.Defer(cluster.turn.Unlock)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	name := of(ts).name
