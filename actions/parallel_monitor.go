@@ -309,7 +309,7 @@ func (r MonitorResult) Summary() string {
 	for _, name := range sortedKeys(r.Probes) {
 		p := r.Probes[name]
 		if p.Sightings > 0 {
-			parts = append(parts, fmt.Sprintf("%s: %d windows, longest %s", name, p.WindowCount, round(p.Longest)))
+			parts = append(parts, fmt.Sprintf("%s: %s, longest %s", name, count(int64(p.WindowCount), "window"), round(p.Longest)))
 		}
 	}
 	for _, name := range sortedKeys(r.Load) {

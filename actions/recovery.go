@@ -75,7 +75,7 @@ func (x *distribution) recover(ctx context.Context, db catalog, now tableState) 
 	case distributed:
 		notes = append(notes, "the call has done its work; run again, the step checks it and goes on")
 	case citusLocal:
-		notes = append(notes, "reads and writes go on as before, no row is lost; the step can be run again, and undistribute_table makes it an ordinary table")
+		notes = append(notes, "reads and writes go on as before, no row is lost; the step can be run again, and undistribute makes it an ordinary table")
 	case local:
 		notes = append(notes, "nothing has changed; the step can be run again")
 	}

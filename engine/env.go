@@ -21,8 +21,9 @@ type Env struct {
 	before Before
 	gate   Gate // of the steps around
 
-	mu    sync.Mutex
-	sides []*session
+	mu           sync.Mutex
+	sides        []*session
+	sideSettings []sideSetting
 }
 
 // Run is the run that the step belongs to.
@@ -131,19 +132,41 @@ func (e *Env) Side(ctx context.Context, name string) (*postgres.Session, error) 
 	if err != nil {
 		return nil, err
 	}
-	e.mu.Lock()
-	e.sides = append(e.sides, s)
-	e.mu.Unlock()
-	for _, set := range e.step.settings {
-		v, err := set.value.get(e.x.scope)
-		if err != nil {
-			return nil, err
-		}
-		if _, err := s.Query(ctx, "SELECT pg_catalog.set_config($1, $2, false)", set.name, v.String()); err != nil {
+	settings, err := e.keepSide(s)
+	if err != nil {
+		return nil, err
+	}
+	for _, set := range settings {
+		if _, err := s.Query(ctx, "SELECT pg_catalog.set_config($1, $2, false)", set.name, set.value); err != nil {
 			return nil, fmt.Errorf("setting %s on %s: %w", set.name, name, err)
 		}
 	}
 	return s.Session, nil
+}
+
+// sideSetting is a setting of the step with the value it had when the first side
+// session was opened: later ones are opened while steps change the scope.
+type sideSetting struct{ name, value string }
+
+// keepSide remembers a session until the step ends, and returns the settings that
+// it is to have.
+func (e *Env) keepSide(s *session) ([]sideSetting, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.sides = append(e.sides, s)
+	if len(e.sideSettings) == len(e.step.settings) {
+		return e.sideSettings, nil
+	}
+	list := make([]sideSetting, len(e.step.settings))
+	for i, set := range e.step.settings {
+		v, err := set.value.get(e.x.scope)
+		if err != nil {
+			return nil, err
+		}
+		list[i] = sideSetting{set.name, v.String()}
+	}
+	e.sideSettings = list
+	return list, nil
 }
 
 func (e *Env) closeSides(ctx context.Context) {
