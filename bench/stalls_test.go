@@ -54,14 +54,18 @@ func TestStalls(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", r.name, err)
 		}
+		stood := false
 		for _, v := range s.visitors {
 			fmt.Fprintf(&table, "| %s, %s | %s | %s |\n", r.name, took.Round(time.Second), v.name, v.row())
 			for _, n := range v.notes {
 				t.Logf("%s, %s: %s", r.name, v.name, n)
+				stood = true
 			}
 		}
-		for _, j := range s.journals(t) {
-			t.Logf("%s", j)
+		if stood { // for whoever wants to know which statement it was
+			for _, line := range s.journals(t) {
+				t.Log(line)
+			}
 		}
 		if diff := s.lost(t); diff != "" {
 			t.Errorf("%s: %s", r.name, diff)
