@@ -353,7 +353,7 @@ func TestTailspinKilled(t *testing.T) {
 	for range instants {
 		l := e.newLife(t)
 		first, second := time.Duration(random.Int64N(int64(took))), time.Duration(random.Int64N(int64(took)))
-		if l.dieAfter(t, first, l.runArgs()...) && begun(l.dir) > 0 {
+		if l.dieAfter(t, first, l.runArgs()...) && begun(l.dir) > 0 && !ended(l.dir) {
 			l.dieAfter(t, second, "resume")
 		}
 		l.goOn(t)

@@ -206,6 +206,20 @@ func begun(dir string) int {
 	return len(records)
 }
 
+// ended says whether the one run came to its end: a kill can come after that.
+func ended(dir string) bool {
+	files, _ := filepath.Glob(filepath.Join(dir, ".runbook", "runs", "*", "journal.jsonl"))
+	if len(files) != 1 {
+		return false
+	}
+	records, _ := journal.ReadFile(files[0])
+	if len(records) == 0 {
+		return false
+	}
+	e, last := records[len(records)-1].Event.(event.RunFinished)
+	return last && e.Status == event.Done
+}
+
 // contents is all of a database that the book can have changed.
 func contents(t *testing.T, dsn string) string {
 	t.Helper()
