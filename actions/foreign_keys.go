@@ -1,7 +1,6 @@
 package actions
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,7 +70,10 @@ func qualified(ctx context.Context, env catalog, sql string, args ...any) ([]eng
 		err = errors.Join(err, failed(ctx))
 	}
 	path, _ := before[0]["search_path"].(string)
-	_, resetErr := env.Rows(context.WithoutCancel(ctx), set+cmp.Or(path, "''"))
+	if path == "" || path == `""` { // how an empty one is shown, which cannot be set
+		path = "''"
+	}
+	_, resetErr := env.Rows(context.WithoutCancel(ctx), set+path)
 	return rows, errors.Join(err, resetErr)
 }
 
