@@ -176,7 +176,7 @@ func (s *shop) journals(t *testing.T) (lines []string) {
 		}
 		for line := range strings.Lines(string(text)) {
 			if strings.Contains(line, `"event":"statement_started"`) || strings.Contains(line, `"event":"step_retrying"`) || strings.Contains(line, `"event":"step_started"`) {
-				lines = append(lines, line[:min(len(line), 300)])
+				lines = append(lines, strings.TrimSpace(line[:min(len(line), 300)]))
 			}
 		}
 	}
