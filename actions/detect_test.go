@@ -54,7 +54,7 @@ func TestWaitsAreSeenAsOftenAsTheIntervalPromises(t *testing.T) {
 	}
 	main := connected(t, target)
 	mustQuery(t, main, "CREATE TABLE stop (n int)")
-	result := watched(t, target)
+	monitored := watched(t, target)
 
 	const pairs = 4
 	var all sync.WaitGroup
@@ -72,7 +72,7 @@ func TestWaitsAreSeenAsOftenAsTheIntervalPromises(t *testing.T) {
 	}
 	all.Wait()
 	mustQuery(t, main, "INSERT INTO stop VALUES (1)")
-	probe := (<-result).Probes["blockers"]
+	probe := monitored().Probes["blockers"]
 
 	seen := map[string]actions.Conflict{}
 	for _, c := range probe.Conflicts {
@@ -207,9 +207,9 @@ func mustQuery(t *testing.T, s *postgres.Session, sql string, args ...any) *post
 	return r
 }
 
-// watched runs the runbook beside the test, and returns what the monitor saw
-// when it ends. The first sample was taken when it returns.
-func watched(t *testing.T, target *postgres.Target) <-chan actions.MonitorResult {
+// watched runs the runbook beside the test. What it returns waits for the run's
+// end and tells what the monitor saw. The first sample was taken before.
+func watched(t *testing.T, target *postgres.Target) func() actions.MonitorResult {
 	t.Helper()
 	rb, problems := syntax.Parse("watching.yaml", []byte(watching))
 	if problems != nil {
@@ -225,13 +225,23 @@ func watched(t *testing.T, target *postgres.Target) <-chan actions.MonitorResult
 	go func() {
 		ended <- plan.Run(t.Context(), conns, event.NewStream(nil, time.Now, sink), engine.Options{Info: engine.RunInfo{Sandbox: true}})
 	}()
-	t.Cleanup(func() { _ = conns.Close(context.Background()) })
+	end := sync.OnceValue(func() error { return <-ended })
+	t.Cleanup(func() {
+		_ = end() // the run uses the connections until then
+		_ = conns.Close(context.Background())
+	})
 	select {
 	case <-sink.watching:
 	case err := <-ended:
-		t.Fatal(err)
+		ended <- err
+		t.Fatal("the monitor began nothing: ", err)
 	}
-	return sink.result
+	return func() actions.MonitorResult {
+		if err := end(); err != nil {
+			t.Fatal(err)
+		}
+		return <-sink.result
+	}
 }
 
 // monitorSink hears when the watched step begins, and what the monitor's result is.

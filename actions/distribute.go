@@ -291,7 +291,7 @@ func (x *distribution) differs(ctx context.Context) ([]string, error) {
 
 // change distributes the table.
 func (x *distribution) change(ctx context.Context) error {
-	keys, err := foreignKeys(ctx, x.env, x.table.Name)
+	keys, err := foreignKeys(ctx, silent{x.env}, x.table.Name)
 	if err != nil {
 		return err
 	}

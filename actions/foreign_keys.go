@@ -54,26 +54,15 @@ func qualified(ctx context.Context, env catalog, sql string, args ...any) ([]eng
 	if err != nil {
 		return nil, err
 	}
-	set := "SET search_path TO "
-	if inside {
-		set = "SET LOCAL search_path TO "
-	}
-	before, err := env.Rows(ctx, "SHOW search_path")
+	before, err := env.Rows(ctx, fmt.Sprintf("SELECT pg_catalog.current_setting('search_path') AS path, pg_catalog.set_config('search_path', '', %t)", inside))
 	if err != nil {
-		return nil, err
-	}
-	if _, err := env.Rows(ctx, set+"''"); err != nil {
 		return nil, err
 	}
 	rows, err := env.Rows(ctx, sql, args...)
 	if failed := env.Rollback; err != nil {
 		err = errors.Join(err, failed(ctx))
 	}
-	path, _ := before[0]["search_path"].(string)
-	if path == "" || path == `""` { // how an empty one is shown, which cannot be set
-		path = "''"
-	}
-	_, resetErr := env.Rows(context.WithoutCancel(ctx), set+path)
+	_, resetErr := env.Rows(context.WithoutCancel(ctx), fmt.Sprintf("SELECT pg_catalog.set_config('search_path', $1, %t)", inside), before[0]["path"])
 	return rows, errors.Join(err, resetErr)
 }
 

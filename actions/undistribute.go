@@ -126,7 +126,7 @@ func (x *withdrawal) run(ctx context.Context) error {
 	if err := wantNoTransaction(ctx, x.env); err != nil {
 		return err
 	}
-	families, err := x.families(ctx, x.env)
+	families, err := x.families(ctx, silent{x.env})
 	if err != nil {
 		return err
 	}
