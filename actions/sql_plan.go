@@ -85,6 +85,6 @@ func (a *SQL) owing(env planned, k droppedKey) string {
 	case k.column != nil:
 		return fmt.Sprintf("takes along: %s, which is owed if %s is there again in the end", o.ID, k.column)
 	}
-	env.OweUntil(o.ID, "add the step that brings it back; where it is to be gone, say for_good: true beside the statement")
+	env.Owe(o.ID, "add the step that brings it back; where it is to be gone, say for_good: true beside the statement")
 	return "takes away: " + o.ID
 }

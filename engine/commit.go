@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"runbook/engine/event"
 	"runbook/engine/postgres"
@@ -76,13 +75,4 @@ func ownTransaction(st Statement) bool {
 		return true
 	}
 	return false
-}
-
-func firstWord(sql string) string {
-	sql = strings.TrimSpace(sql)
-	end := strings.IndexFunc(sql, func(r rune) bool { return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z') })
-	if end < 0 {
-		end = len(sql)
-	}
-	return strings.ToUpper(sql[:end])
 }

@@ -141,12 +141,7 @@ func (c *compiler) retry(n *syntax.Retry) *retry {
 			c.add(on.Problem("schema/unknown-condition", fmt.Sprintf("PostgreSQL has no condition %q", on.Text), syntax.DidYouMean(on.Text, postgres.ConditionNames())))
 			continue
 		}
-		if r.on == nil {
-			r.on = map[string]bool{}
-		}
-		for _, code := range codes {
-			r.on[code] = true
-		}
+		r.on = append(r.on, codes...)
 	}
 	return r
 }

@@ -51,6 +51,15 @@ func NewConnections(target *postgres.Target, app string) *Connections {
 // Target is where main leads.
 func (c *Connections) Target() *postgres.Target { return c.target }
 
+// server is the connection to ask about what another has sent: that itself where it
+// leads elsewhere, else main.
+func (c *Connections) server(name string) string {
+	if c.where[name] == nil {
+		return "main"
+	}
+	return name
+}
+
 // session returns the named session, connecting when there is none.
 func (c *Connections) session(ctx context.Context, name string) (*session, error) {
 	c.mu.Lock()

@@ -2,19 +2,15 @@ package engine
 
 import (
 	"errors"
-	"reflect"
-	"strings"
 	"sync"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/checker"
-	compiling "github.com/expr-lang/expr/compiler"
 	"github.com/expr-lang/expr/conf"
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/optimizer"
 	"github.com/expr-lang/expr/parser"
 	"github.com/expr-lang/expr/types"
-	"github.com/expr-lang/expr/vm"
 )
 
 // dialect is expr-lang with the functions of the language.
@@ -40,8 +36,8 @@ func newDialect(sql bool) *dialect {
 	return &dialect{config: *config}
 }
 
-// draft is an expression on its way from a tree to a program. A dialect has one
-// at a time.
+// draft is an expression on its way from a tree to code. A dialect has one at a
+// time.
 type draft struct {
 	*dialect
 	tree *parser.Tree
@@ -66,9 +62,9 @@ func (d draft) checkTypes() error {
 	return err
 }
 
-// program makes comparisons and arithmetic exact and compiles the expression.
+// code makes comparisons and arithmetic exact, and tells what they cannot compare.
 // It is called after checkTypes, which leaves the types in the tree.
-func (d draft) program() (*code, []mismatch, error) {
+func (d draft) code() (*code, []mismatch, error) {
 	var found []mismatch
 	ast.Walk(&d.tree.Node, exact{&found})
 	if _, err := d.check.Check(d.tree, &d.config); err != nil {
@@ -87,46 +83,4 @@ func (d draft) program() (*code, []mismatch, error) {
 		return c, found, err
 	}
 	return c, found, nil
-}
-
-// code is a checked expression. It is compiled when it runs first: most of a
-// runbook that is only validated never does, which is a tenth of the time.
-type code struct {
-	*dialect
-	tree *parser.Tree
-
-	once    sync.Once
-	program *vm.Program
-	err     error
-}
-
-// typ is the type of the expression's values; nil or an interface when it is known
-// only then.
-func (c *code) typ() reflect.Type { return c.tree.Node.Type() }
-
-// mayNotCompile says whether an expression that is well typed can fail to compile:
-// for its patterns, or for its size.
-func (c *code) mayNotCompile() bool {
-	text := c.tree.Source.String()
-	return len(text) > 500 || strings.Contains(text, "matches")
-}
-
-// compiled is the program. Watchers evaluate beside the steps, and the dialect has
-// caches that they would write to.
-func (c *code) compiled() (*vm.Program, error) {
-	c.once.Do(func() {
-		c.compiling.Lock()
-		defer c.compiling.Unlock()
-		c.program, c.err = compiling.Compile(c.tree, &c.config)
-	})
-	return c.program, c.err
-}
-
-func (c *code) run(env map[string]any) (any, error) {
-	program, err := c.compiled()
-	if err != nil {
-		return nil, err
-	}
-	machine := vm.VM{MemoryBudget: 1 << 20}
-	return machine.Run(program, env)
 }

@@ -36,13 +36,3 @@ func (x *executor) held(ctx context.Context, g Gate) error {
 	}
 	return err
 }
-
-// anyTransaction says whether a connection of the run has a transaction open.
-func (x *executor) anyTransaction() bool {
-	for _, name := range x.conns.names() {
-		if x.inTransaction(name) {
-			return true
-		}
-	}
-	return false
-}

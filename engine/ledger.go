@@ -93,7 +93,7 @@ func (e *Env) SettleReturned(ctx context.Context) error { return e.x.settleRetur
 // open its end can still change the answer, so nothing is closed.
 func (x *executor) settleReturned(ctx context.Context, step string) error {
 	for _, o := range x.ledger.entries() {
-		if slices.ContainsFunc(x.conns.names(), x.inTransaction) {
+		if x.anyTransaction() {
 			return nil
 		}
 		back, err := x.isBack(ctx, o)
@@ -136,33 +136,33 @@ func (x *executor) forgo(ctx context.Context) error {
 	return nil
 }
 
+// isGone says whether the column that an entry hangs on is there no more.
 func (x *executor) isGone(ctx context.Context, o event.Obligation) (bool, error) {
-	s, err := x.conns.session(ctx, cmp.Or(o.Connection, "main"))
-	if err != nil {
-		return false, err
-	}
-	defer s.use("", nil)() // a question of the engine's own, and no event
-	r, err := s.Query(ctx, `
+	there, err := x.inCatalog(ctx, o, `
 		SELECT 1 FROM pg_catalog.pg_attribute
-		WHERE attrelid = pg_catalog.to_regclass($1) AND attname = $2 AND NOT attisdropped`, o.Column.Table, o.Column.Name)
-	if err != nil {
-		return false, err
-	}
-	return len(r.Rows) == 0, nil
+		WHERE attrelid = pg_catalog.to_regclass($1) AND attname = $2 AND NOT attisdropped`,
+		o.Column.Table, o.Column.Name)
+	return err == nil && !there, err
 }
 
 // isBack says whether the constraint of an entry is in the catalog, and valid
 // unless it was not before.
 func (x *executor) isBack(ctx context.Context, o event.Obligation) (bool, error) {
+	return x.inCatalog(ctx, o, `
+		SELECT 1 FROM pg_catalog.pg_constraint
+		WHERE conrelid = pg_catalog.to_regclass($1) AND conname = $2 AND (convalidated OR $3)`,
+		o.Table, o.Name, strings.HasSuffix(o.Restore, " NOT VALID"))
+}
+
+// inCatalog says whether a query of the catalog finds anything in the database
+// of an entry.
+func (x *executor) inCatalog(ctx context.Context, o event.Obligation, sql string, args ...any) (bool, error) {
 	s, err := x.conns.session(ctx, cmp.Or(o.Connection, "main"))
 	if err != nil {
 		return false, err
 	}
 	defer s.use("", nil)() // a question of the engine's own, and no event
-	r, err := s.Query(ctx, `
-		SELECT 1 FROM pg_catalog.pg_constraint
-		WHERE conrelid = pg_catalog.to_regclass($1) AND conname = $2 AND (convalidated OR $3)`,
-		o.Table, o.Name, strings.HasSuffix(o.Restore, " NOT VALID"))
+	r, err := s.Query(ctx, sql, args...)
 	if err != nil {
 		return false, err
 	}

@@ -26,7 +26,7 @@ func (p *program) operands(env map[string]any) []event.Operand {
 		}
 		draft := d.draft(part, p.names)
 		_ = draft.checkTypes() // what exact decides is an error here, see compileExpr
-		compiled, _, err := draft.program()
+		compiled, _, err := draft.code()
 		if err != nil {
 			continue
 		}

@@ -81,12 +81,12 @@ type repeat struct {
 
 // retry is how a failed step is tried again; limits makes its bounds.
 type retry struct {
-	attempts bound           // int; 0: no bound
-	delay    bound           // time.Duration before the second attempt
-	backoff  bound           // float64; each further delay is this many times longer
-	maxDelay bound           // time.Duration
-	limit    bound           // time.Duration; 0: no bound
-	on       map[string]bool // SQLSTATEs; nil: any failure whose outcome is known
+	attempts bound    // int; 0: no bound
+	delay    bound    // time.Duration before the second attempt
+	backoff  bound    // float64; each further delay is this many times longer
+	maxDelay bound    // time.Duration
+	limit    bound    // time.Duration; 0: no bound
+	on       []string // SQLSTATEs and classes; nil: any failure whose outcome is known
 }
 
 // What holds where the runbook says nothing: no loop is without a rest.

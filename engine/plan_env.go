@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"runbook/engine/postgres"
 )
@@ -73,13 +72,9 @@ func (e *PlanEnv) Steps(ctx context.Context, s Steps) error {
 func (e *PlanEnv) Guard(sql SQL) { e.v.mends(e.number, sql.Text) }
 
 // Owe says that the step will have opened a ledger entry. One that no later step
-// settles is a finding: the run could not end well.
-func (e *PlanEnv) Owe(id string) {
-	e.OweUntil(id, "distribute the table at its other end too, in a later step")
-}
-
-// OweUntil is Owe with what a later step should do.
-func (e *PlanEnv) OweUntil(id, fix string) { e.v.owed = append(e.v.owed, debt{id, e.number, fix}) }
+// settles is a finding, since the run could not end well; fix is what such a step
+// would do.
+func (e *PlanEnv) Owe(id, fix string) { e.v.owed = append(e.v.owed, debt{id, e.number, fix}) }
 
 // Settle says that the step will have closed a ledger entry.
 func (e *PlanEnv) Settle(id string) {
@@ -136,46 +131,4 @@ func readOnly(ctx context.Context, s *session, f func() error) error {
 	}
 	_, err := s.Query(ctx, "COMMIT")
 	return err
-}
-
-// mender is a statement of an earlier step that may repair what a finding tells.
-type mender struct {
-	number string
-	words  map[string]bool // in lower case
-}
-
-func (v *previewer) mends(number, text string) {
-	m := mender{number, map[string]bool{}}
-	for _, w := range wordsOf(text) {
-		m.words[w] = true
-	}
-	v.menders = append(v.menders, m)
-}
-
-// wordsOf are the names and keywords of a text, in lower case.
-func wordsOf(text string) []string {
-	return strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
-		return !(r == '_' || r == '$' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r > 127)
-	})
-}
-
-// repair finds the first earlier step whose statement has all words of a group.
-func (v *previewer) repair(f Finding) string {
-	for _, m := range v.menders {
-		for _, group := range f.Words {
-			if has(m.words, wordsOf(group)) {
-				return m.number
-			}
-		}
-	}
-	return ""
-}
-
-func has(set map[string]bool, words []string) bool {
-	for _, w := range words {
-		if !set[w] {
-			return false
-		}
-	}
-	return len(words) > 0
 }

@@ -113,11 +113,13 @@ func (p *Plan) Unchanged(past *journal.State) error {
 func (x *executor) takeOver(ctx context.Context) error {
 	past := x.options.Past
 	x.ledger.due = slices.Clone(past.Ledger) // however this ends
-	if err := x.outlast(ctx, "main"); err != nil {
-		return err
+	for _, connection := range x.atWork(past) {
+		if err := x.outlast(ctx, connection); err != nil {
+			return err
+		}
 	}
 	for _, c := range past.Commits() {
-		s, err := x.conns.session(ctx, "main")
+		s, err := x.conns.session(ctx, x.conns.server(c.Connection))
 		if err != nil {
 			return err
 		}
@@ -141,6 +143,22 @@ func (x *executor) takeOver(ctx context.Context) error {
 	}
 	past.Abandon()
 	return nil
+}
+
+// atWork are the connections to the databases where a backend of the earlier
+// process may still be at work: main, and those elsewhere that it waited for.
+func (x *executor) atWork(past *journal.State) []string {
+	out := []string{"main"}
+	for _, c := range past.Commits() {
+		out = append(out, x.conns.server(c.Connection))
+	}
+	for _, s := range past.Steps() {
+		for _, u := range s.Unanswered {
+			out = append(out, x.conns.server(u.Connection))
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // outlast waits until every session of the run that this process does not have

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"runbook/engine/event"
+	"runbook/engine/postgres"
 )
 
 func sleep(ctx context.Context, d time.Duration) error {
@@ -86,7 +87,7 @@ func (t *turn) again(err error) bool {
 	case on == nil:
 		return true
 	}
-	return on[sqlState(err)] || lost(err) && on[connectionFailure]
+	return postgres.MatchCode(on, sqlState(err)) || lost(err) && postgres.MatchCode(on, connectionFailure)
 }
 
 // repeats says whether the step can be run again without knowing what became of

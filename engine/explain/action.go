@@ -167,7 +167,7 @@ steps:
 		{
 			Code: "load/pace", Title: "A load has a rate and a pause",
 			About: `With rate, executions are due at even intervals whatever became of those before, as those of many users are. With
-pause, a connection rests between the end of one and the next. Choose the one that is like your application.`,
+				pause, a connection rests between the end of one and the next. Choose the one that is like your application.`,
 			Wrong: `
 steps:
   - parallel-monitor:
