@@ -3,6 +3,9 @@
 package main
 
 import (
+	"fmt"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,6 +39,19 @@ var concurrentState = []string{
 	"SELECT count(*) FROM citus_get_active_worker_nodes()",
 }
 
+// concurrentExercise distributes a table of so many rows concurrently.
+func concurrentExercise(box *sandbox.Sandbox, rows int) *exercise {
+	return &exercise{
+		box: box, text: strings.ReplaceAll(concurrentBook, "60000", strconv.Itoa(rows)), state: concurrentState, vars: []string{workersOf(box)},
+		prepare: executing(
+			loadPlugins,
+			"CREATE TABLE shops (shop int PRIMARY KEY)", "INSERT INTO shops SELECT generate_series(1, 200)",
+			"CREATE TABLE orders (id int, shop int CONSTRAINT orders_shop_fkey REFERENCES shops ON DELETE CASCADE, note text, PRIMARY KEY (shop, id))",
+			fmt.Sprintf("INSERT INTO orders SELECT i, 1 + i %% 200, repeat('x', 100) FROM generate_series(1, %d) i", rows),
+		),
+	}
+}
+
 func afterMilliseconds(list ...int) []time.Duration {
 	out := make([]time.Duration, len(list))
 	for i, n := range list {
@@ -49,27 +65,11 @@ func afterMilliseconds(list ...int) []time.Duration {
 // its client is gone: the resumed run waits for it and finds the table
 // distributed.
 func TestCitusKilled(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a cluster takes its time")
-	}
-	if !citusInstalled() {
-		t.Skip("Citus is not installed")
-	}
-	box, err := sandbox.Start(t.Context(), sandbox.Options{Engine: "citus", Workers: 1, CacheDir: cacheDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = box.Stop() })
-	e := concurrentExercise(box, 60000)
-	whole := e.newLife(t)
-	whole.goOn(t)
-	want := whole.end(t)
-	if t.Failed() {
-		return
-	}
+	e := concurrentExercise(ownCluster(t, 1), 60000)
+	_, want := e.undisturbed(t)
 	waited := 0
 	kills := map[string][]time.Duration{
-		"create_distributed_table_concurrently": {300 * time.Millisecond},
+		"create_distributed_table_concurrently": afterMilliseconds(300),
 	}
 	if *everyKill {
 		kills = map[string][]time.Duration{
@@ -83,16 +83,12 @@ func TestCitusKilled(t *testing.T) {
 	}
 	for running, instants := range kills {
 		for _, later := range instants {
-			l := e.newLife(t)
-			l.dieWhen(t, running, later)
-			l.goOn(t)
-			if l.waited() {
+			records := e.survives(t, fmt.Sprintf("killed %s after %s began", later, running), want, func(t *testing.T, l *life) {
+				l.dieWhen(t, running, later)
+			})
+			if hasWaited(records) {
 				waited++
 			}
-			if got := l.end(t); got != want {
-				t.Errorf("killed %s after %s began and resumed, it ends as\n%s\nwant\n%s", later, running, got, want)
-			}
-			l.over()
 		}
 	}
 	if waited == 0 {

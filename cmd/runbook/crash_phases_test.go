@@ -3,14 +3,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,50 +12,32 @@ import (
 
 	"runbook/engine/event"
 	"runbook/engine/postgres"
-	"runbook/engine/sandbox"
 )
 
 // TestCitusPhases harms a concurrent distribution in each of its phases: its
 // client dies, its backend is terminated, a worker is restarted. Whatever that
 // leaves, resumed the run must end as an undisturbed one does.
 func TestCitusPhases(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a cluster takes its time")
-	}
-	if !citusInstalled() {
-		t.Skip("Citus is not installed")
-	}
-	box, err := sandbox.Start(t.Context(), sandbox.Options{Engine: "citus", Workers: 1, CacheDir: cacheDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = box.Stop() })
-	e := concurrentExercise(box, 150000)
-	whole := e.newLife(t)
-	whole.goOn(t)
-	want := whole.end(t)
-	if t.Failed() {
-		return
-	}
+	e := concurrentExercise(ownCluster(t, 1), 150000)
+	_, want := e.undisturbed(t)
 	struck, resumes := 0, 0
 	for i, m := range moments {
 		for j, h := range harms {
 			if !*everyKill && i%len(harms) != j {
 				continue
 			}
-			l := e.newLife(t)
-			said, hit := l.strike(t, m, h)
-			if !hit {
-				t.Errorf("%s while %s: the run never came to that\n%s", h.name, m.name, said)
-				l.over()
-				continue
-			}
-			struck++
-			resumes += l.recover(t)
-			if got := l.end(t); got != want {
-				t.Errorf("%s while %s and resumed, it ends as\n%s\nwant\n%s\nthe run said\n%s", h.name, m.name, got, want, said)
-			}
-			l.over()
+			t.Run(h.name+" while "+m.name, func(t *testing.T) {
+				l := e.newLife(t)
+				said, hit := l.strike(t, m, h)
+				if !hit {
+					t.Fatalf("the run never came to that\n%s", said)
+				}
+				struck++
+				resumes += l.recover(t)
+				if l.mustEnd(t, want); t.Failed() {
+					t.Logf("the run said\n%s", said)
+				}
+			})
 		}
 	}
 	t.Logf("figures: on Citus, in the phases of a concurrent distribution: %d harms, %d resumes, a person asked %d times", struck, resumes, e.asked)
@@ -129,10 +105,7 @@ func (l *life) ask(t *testing.T, sql string) bool {
 // tells says whether the journal has come to a phase of the concurrent call; the
 // other one has phases too.
 func (l *life) tells(phase string) bool {
-	return slices.ContainsFunc(l.journal(), func(r event.Record) bool {
-		e, ok := r.Event.(event.Progress)
-		return ok && e.Phase == phase && strings.HasPrefix(e.Step, "3/")
-	})
+	return has(l.journal(), func(e event.Progress) bool { return e.Phase == phase && strings.HasPrefix(e.Step, "3/") })
 }
 
 // strike runs, and does harm at the moment. What was held is let go after it.
@@ -140,10 +113,8 @@ func (l *life) strike(t *testing.T, m moment, h harm) (said string, hit bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, os.Args[0], l.runArgs()...)
-	var out bytes.Buffer
-	cmd.Dir, cmd.Stdout, cmd.Stderr = l.dir, &out, &out
-	cmd.Env = append(os.Environ(), "DATABASE_URL="+l.dsn, child+"=NEVER 0")
+	cmd := program(ctx, l.dir, l.dsn, l.runArgs()...)
+	out := saidBy(cmd)
 	holder := &holder{l: l, m: m}
 	if m.when == "" {
 		holder.take(t)
@@ -210,8 +181,8 @@ func (l *life) recover(t *testing.T) (resumes int) {
 	args := []string{"resume"}
 	for resumes < 6 {
 		resumes++
-		out, err := inDir(l.dir, l.dsn, child+"=", args...)
-		if err == nil || strings.Contains(string(out), "is done, there is nothing to resume") {
+		out, err := inDir(l.dir, l.dsn, args...)
+		if err == nil || isDone(out) {
 			return resumes
 		}
 		args = []string{"resume"}
@@ -224,42 +195,4 @@ func (l *life) recover(t *testing.T) (resumes int) {
 	}
 	t.Error("six resumes were not enough")
 	return resumes
-}
-
-// dataDirOf is the data directory of the server that listens at a port.
-func dataDirOf(t *testing.T, box *sandbox.Sandbox, port int) string {
-	t.Helper()
-	files, _ := filepath.Glob(filepath.Join(box.Dir(), "*", "postmaster.pid"))
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if lines := strings.Split(string(b), "\n"); err == nil && len(lines) > 3 && lines[3] == strconv.Itoa(port) {
-			return filepath.Dir(f)
-		}
-	}
-	t.Fatalf("no server at port %d in %v", port, files)
-	return ""
-}
-
-// concurrentExercise distributes a table of so many rows concurrently.
-func concurrentExercise(box *sandbox.Sandbox, rows int) *exercise {
-	n := box.Workers()[0]
-	return &exercise{
-		box: box, text: strings.ReplaceAll(concurrentBook, "60000", strconv.Itoa(rows)), state: concurrentState,
-		vars: []string{"workers=[{host: " + n.Host + ", port: " + strconv.Itoa(n.Port) + "}]"},
-		prepare: func(dsn string) error {
-			s, err := connect(context.Background(), dsn)
-			if err != nil {
-				return err
-			}
-			defer s.Close(context.Background())
-			_, err = query(context.Background(), s, []string{
-				// PostgreSQL loads only the listed output plugins, since its latest minor versions.
-				"ALTER SYSTEM SET output_plugin_libraries = pgoutput, test_decoding, citus", "SELECT pg_reload_conf()", "SELECT pg_sleep(0.2)",
-				"CREATE TABLE shops (shop int PRIMARY KEY)", "INSERT INTO shops SELECT generate_series(1, 200)",
-				"CREATE TABLE orders (id int, shop int CONSTRAINT orders_shop_fkey REFERENCES shops ON DELETE CASCADE, note text, PRIMARY KEY (shop, id))",
-				fmt.Sprintf("INSERT INTO orders SELECT i, 1 + i %% 200, repeat('x', 100) FROM generate_series(1, %d) i", rows),
-			})
-			return err
-		},
-	}
 }

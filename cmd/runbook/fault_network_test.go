@@ -3,8 +3,7 @@
 package main
 
 import (
-	"errors"
-	"os/exec"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -17,21 +16,8 @@ import (
 // done when it is not, and the resumed one must end as an undisturbed one does:
 // no effect missing, none twice.
 func TestNetworkFaults(t *testing.T) {
-	box, err := shared()
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := &exercise{
-		box: box, text: crashBook,
-		prepare: func(string) error { return nil },
-		state: []string{
-			"SELECT n, note, count(*) FROM t GROUP BY 1, 2 ORDER BY 1, 2",
-			"SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'public'::regnamespace ORDER BY 1",
-		},
-	}
-	whole := e.newLife(t)
-	whole.goOn(t)
-	want := whole.end(t)
+	e := &exercise{box: sharedServer(t), text: crashBook, state: crashState[:2]} // the tables of the stand-in are left out
+	_, want := e.undisturbed(t)
 	places := []struct {
 		text string
 		skip int
@@ -58,36 +44,25 @@ func TestNetworkFaults(t *testing.T) {
 			if testing.Short() && (f == faulty.ResetBefore || f == faulty.StallAfter) {
 				continue
 			}
-			l := e.newLife(t)
-			proxy := &faulty.Proxy{Fault: f, Text: p.text, Skip: p.skip, Stall: 50 * time.Millisecond}
-			through, err := proxy.Start(l.dsn)
-			if err != nil {
-				t.Fatal(err)
-			}
-			out, err := inDir(l.dir, through, child+"=", l.runArgs()...)
-			proxy.Close()
-			if !proxy.Struck() {
-				t.Errorf("%s at %q: the run never sent it\n%s", f, p.text, out)
-			}
-			struck++
-			var exit *exec.ExitError
-			switch {
-			case err == nil:
-				unnoticed++ // the run went on by itself, or was only slow
-			case !errors.As(err, &exit) || exit.ExitCode() != exitInDoubt && exit.ExitCode() != exitFailed:
-				t.Errorf("%s at %q: %v\n%s", f, p.text, err, out)
-			case !strings.Contains(string(out), "runbook resume "):
-				t.Errorf("%s at %q: nothing says how to go on\n%s", f, p.text, out)
-			}
-			if err != nil {
-				l.goOn(t)
-			}
-			if got := l.end(t); got != want {
-				t.Errorf("%s at %q (%d) and resumed, it ends as\n%s\nwant\n%s\nthe run said\n%s", f, p.text, p.skip, got, want, out)
-			} else {
+			t.Run(fmt.Sprintf("%s at %s after %d", f, p.text, p.skip), func(t *testing.T) {
+				l := e.newLife(t)
+				network := &faulty.Proxy{Fault: f, Text: p.text, Skip: p.skip, Stall: 50 * time.Millisecond}
+				said, err := l.runThrough(t, network, exitInDoubt, exitFailed)
+				struck++
+				if err == nil {
+					unnoticed++ // the run went on by itself, or was only slow
+				} else {
+					if !strings.Contains(said, "runbook resume ") {
+						t.Error("nothing says how to go on")
+					}
+					l.goOn(t)
+				}
+				if l.mustEnd(t, want); t.Failed() {
+					t.Logf("the run said\n%s", said)
+					return
+				}
 				survived++
-			}
-			l.over()
+			})
 		}
 	}
 	if e.asked > 0 {

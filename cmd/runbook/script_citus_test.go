@@ -5,7 +5,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/url"
 	"os"
+	"strconv"
 	"sync"
 	"time"
 
@@ -33,7 +36,8 @@ func stopCitus() {
 	}
 }
 
-// citusCommand gives the script a database on Citus, its workers added.
+// citusCommand gives the script a database on Citus, its workers added. WORKER_URL
+// leads to it on the first of them.
 func citusCommand(ts *testscript.TestScript, _ bool, _ []string) {
 	cluster.Do(func() {
 		cluster.box, cluster.err = sandbox.Start(context.Background(), sandbox.Options{Engine: "citus", Workers: 2, CacheDir: cacheDir()})
@@ -55,4 +59,9 @@ func citusCommand(ts *testscript.TestScript, _ bool, _ []string) {
 		ts.Check(err)
 	}
 	ts.Setenv("DATABASE_URL", dsn)
+	u, err := url.Parse(dsn)
+	ts.Check(err)
+	first := cluster.box.Workers()[0]
+	u.Host = net.JoinHostPort(first.Host, strconv.Itoa(first.Port))
+	ts.Setenv("WORKER_URL", u.String())
 }

@@ -142,7 +142,7 @@ func setUp(e *testscript.Env) error {
 		return err
 	}
 	s := &script{name: regexp.MustCompile(`\W+`).ReplaceAllString(filepath.Base(e.WorkDir), "_")}
-	dsn, err := plainDatabase(box.DSN(), s.name)
+	dsn, err := copyDatabase(box.DSN(), s.name, "template0") // without the stand-in
 	if err != nil {
 		return err
 	}
@@ -168,15 +168,15 @@ func setUp(e *testscript.Env) error {
 	return nil
 }
 
-// plainDatabase creates a database without the stand-in.
-func plainDatabase(dsn, name string) (string, error) {
+// copyDatabase creates a database that holds what template holds.
+func copyDatabase(dsn, name, template string) (string, error) {
 	ctx := context.Background()
 	s, err := connect(ctx, dsn)
 	if err != nil {
 		return "", err
 	}
 	defer s.Close(ctx)
-	if _, err := s.Query(ctx, "CREATE DATABASE "+postgres.Ident(name)+" TEMPLATE template0"); err != nil {
+	if _, err := s.Query(ctx, "CREATE DATABASE "+postgres.Ident(name)+" TEMPLATE "+postgres.Ident(template)); err != nil {
 		return "", err
 	}
 	u, err := url.Parse(dsn)
