@@ -24,14 +24,15 @@ var layers = map[string][]string{
 	"engine/postgres": {},
 	"engine/sandbox":  {},
 	"engine/stats":    {},
+	"engine/wording":  {},
 	"engine/explain":  {},
 	"runbooks":        {},
 	"docs":            {},
 
 	"engine/journal": {"engine/event", "engine/stats"},
-	"engine/report":  {"engine/event", "engine/stats"},
+	"engine/report":  {"engine/event", "engine/stats", "engine/wording"},
 	"engine":         {"engine/syntax", "engine/event", "engine/journal", "engine/postgres"},
-	"actions":        {"engine", "engine/event", "engine/postgres", "engine/stats", "engine/syntax"},
+	"actions":        {"engine", "engine/event", "engine/postgres", "engine/stats", "engine/syntax", "engine/wording"},
 
 	"schemas": {"engine", "actions"},
 	"cmd/runbook": {

@@ -10,6 +10,7 @@ import (
 
 	"runbook/engine"
 	"runbook/engine/postgres"
+	"runbook/engine/wording"
 )
 
 // Undistribute makes ordinary tables of distributed, reference and Citus local
@@ -31,6 +32,12 @@ import (
 // The new table has the indexes, constraints, defaults, grants and policies of the
 // old one. The comments on it and its columns, and the grants on views of it, which
 // Citus gives up, are put back.
+//
+// A step that takes longer than 5 s says what it does, as distribute does: the
+// table whose turn it is, the phase, how much is copied and who is in the way. Citus
+// collects all rows of a table on the coordinator, and writes them then. How much it
+// has of them is seen from its files, by a role that may call pg_stat_file and
+// pg_ls_tmpdir, in the default tablespace; else the phases are told alone.
 //
 //	steps:
 //	  - undistribute: {table: stores}
@@ -64,6 +71,8 @@ type UndistributeResult struct {
 	Rows int64 `expr:"rows" json:"rows"`
 	// Each table, those that foreign keys tie to the named ones too.
 	Tables []UndistributedTable `expr:"tables" json:"tables"`
+	// What it did in turn, and how long each part took, for all tables together.
+	Phases []DistributePhase `expr:"phases" json:"phases"`
 	// Foreign keys of earlier steps that were brought back.
 	Restored []string `expr:"restored" json:"restored"`
 	// Attempts for a lock that were given up for the application's sake.
@@ -106,6 +115,7 @@ func (u *Undistribute) Run(ctx context.Context, env *engine.Env) (UndistributeRe
 	began := time.Now()
 	x := &withdrawal{Undistribute: u, env: env, attempts: &attempts{env: env, lockTimeout: u.LockTimeout, limit: u.LockFor}}
 	err := x.run(ctx)
+	x.result.Phases = x.phases
 	x.result.LockRetries = x.attempts.retries
 	x.result.Duration = time.Since(began)
 	return x.result, err
@@ -116,6 +126,7 @@ type withdrawal struct {
 	*Undistribute
 	env      *engine.Env
 	attempts *attempts
+	phases   stages // of all families
 	result   UndistributeResult
 }
 
@@ -126,6 +137,11 @@ func (x *withdrawal) run(ctx context.Context) error {
 	if err := wantNoTransaction(ctx, x.env); err != nil {
 		return err
 	}
+	back, err := reachStandIn(ctx, x.env)
+	if err != nil {
+		return err
+	}
+	defer back()
 	families, err := x.families(ctx, silent{x.env})
 	if err != nil {
 		return err
@@ -333,7 +349,27 @@ func (x *withdrawal) bringBack(ctx context.Context, f family) error {
 	if err != nil {
 		return engine.Explain("put on record what Citus gives up", err)
 	}
-	return engine.Explain("bring back "+f.tables[0].Name, x.attempts.run(ctx, f.names(), append(f.statements(), keep...)...))
+	progress := newCallProgress(x.env, f.tables[0].Name, preparing)
+	progress.incoming = &incoming{sizes: dataSizes(ctx, x.env, f.todoNames())}
+	err = progress.during(ctx, func() error {
+		return x.attempts.run(ctx, f.names(), append(f.statements(), keep...)...)
+	})
+	for _, p := range progress.phases() {
+		x.phases.add(callPhase(p.Name), p.Duration)
+	}
+	return engine.Explain("bring back "+f.tables[0].Name, err)
+}
+
+// todoNames are the names of the tables that there is something to bring back
+// of.
+func (f family) todoNames() []string {
+	var names []string
+	for _, t := range f.tables {
+		if t.Kind != local {
+			names = append(names, t.Name)
+		}
+	}
+	return names
 }
 
 // keepsakes are statements that bring back what Citus gives up when it puts
@@ -464,9 +500,12 @@ func (r UndistributeResult) Summary() string {
 	if !r.Changed {
 		return "local already"
 	}
-	text := fmt.Sprintf("%s → local, %s, %s", r.Before, count(r.Rows, "row"), bytesText(r.Bytes))
+	text := fmt.Sprintf("%s → local, %s, %s", r.Before, count(r.Rows, "row"), wording.Bytes(r.Bytes))
 	if len(r.Tables) > 1 {
 		text = fmt.Sprintf("%s, ", count(int64(len(r.Tables)), "table")) + text
+	}
+	if took := stages(r.Phases).summary(); took != "" {
+		text += "; " + took
 	}
 	if r.LockRetries > 0 {
 		text += fmt.Sprintf("; %d lock attempts given up", r.LockRetries)

@@ -36,22 +36,6 @@ func firstWords(sql string) string {
 	return strings.Join(words, " ")
 }
 
-// bytesText is a size as a person reads it, in powers of 1024 like PostgreSQL's.
-func bytesText(n int64) string {
-	const step = 1024
-	if n < 10*step {
-		return fmt.Sprintf("%d bytes", n)
-	}
-	x, unit := float64(n)/step, "kB"
-	for _, next := range []string{"MB", "GB", "TB"} {
-		if x < 10*step {
-			break
-		}
-		x, unit = x/step, next
-	}
-	return fmt.Sprintf("%.0f %s", x, unit)
-}
-
 func queriesText(n int) string {
 	if n == 1 {
 		return "1 query"

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"runbook/engine/event"
+	"runbook/engine/wording"
 )
 
 // heard is what was last shown of a step's progress.
@@ -176,7 +177,7 @@ func amounts(e event.Progress) string {
 		parts = append(parts, grouped(significant(e.RowsPerSecond))+" rows/s")
 	}
 	if e.LagBytes > 0 {
-		parts = append(parts, size(e.LagBytes)+" of changes to replay")
+		parts = append(parts, wording.Bytes(e.LagBytes)+" of changes to replay")
 	}
 	if left := duration(e.Remaining); left >= time.Second {
 		parts = append(parts, "about "+remaining(left)+" left")
@@ -204,9 +205,9 @@ func bytesDone(e event.Progress) string {
 	case e.BytesDone == 0:
 		return ""
 	case e.RowsTotal == 0 && e.BytesTotal > 0:
-		return fmt.Sprintf("%s of %s%s (%d%%)", size(e.BytesDone), about(e, "bytes_total"), size(e.BytesTotal), percent(e.BytesDone, e.BytesTotal))
+		return fmt.Sprintf("%s of %s%s (%d%%)", wording.Bytes(e.BytesDone), about(e, "bytes_total"), wording.Bytes(e.BytesTotal), percent(e.BytesDone, e.BytesTotal))
 	default:
-		return size(e.BytesDone)
+		return wording.Bytes(e.BytesDone)
 	}
 }
 
@@ -263,22 +264,6 @@ func significant(x float64) int64 {
 	}
 	unit := math.Pow(10, max(math.Floor(math.Log10(x))-2, 0))
 	return int64(math.Round(x/unit) * unit)
-}
-
-// size is a number of bytes as PostgreSQL's pg_size_pretty writes it.
-func size(n int64) string {
-	const step = 1024
-	if n < 10*step {
-		return fmt.Sprintf("%d bytes", n)
-	}
-	x, unit := float64(n)/step, "kB"
-	for _, next := range []string{"MB", "GB", "TB"} {
-		if x < 10*step {
-			break
-		}
-		x, unit = x/step, next
-	}
-	return fmt.Sprintf("%.0f %s", x, unit)
 }
 
 // remaining is a time to come, which is never known to the second for long.
