@@ -29,6 +29,11 @@ func (p *placement) run(ctx context.Context) error {
 	if err := wantNoTransaction(ctx, p.env); err != nil {
 		return err
 	}
+	back, err := reachStandIn(ctx, p.env)
+	if err != nil {
+		return err
+	}
+	defer back()
 	if err := outlastEarlier(ctx, p.env, p.named()); err != nil {
 		return err
 	}

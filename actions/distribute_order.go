@@ -134,11 +134,11 @@ func (l *lineup) findings(ctx context.Context) ([]finding, error) {
 		if err != nil {
 			return nil, err
 		}
-		found, err = l.examine(ctx, x, keys, func(err error) error { return engine.Explain("preflight of "+x.table.Name, err) })
+		server, own, err := l.examine(ctx, x, keys, func(err error) error { return engine.Explain("preflight of "+x.table.Name, err) })
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, found...)
+		out = append(append(out, server...), own...)
 		x.promise()
 	}
 	return out, nil
@@ -168,27 +168,41 @@ func (l *lineup) todo(ctx context.Context, x *distribution) (bool, []finding, er
 }
 
 // examine runs the checks of the preflight for a table, those of the server only
-// with the first. unseen is told what could not be checked; its error ends it.
-func (l *lineup) examine(ctx context.Context, x *distribution, keys []foreignKey, unseen func(error) error) ([]finding, error) {
+// with the first, together with the look for room for all of them. unseen is told
+// what could not be checked; its error ends it.
+func (l *lineup) examine(ctx context.Context, x *distribution, keys []foreignKey, unseen func(error) error) (server, own []finding, err error) {
 	keys = slices.DeleteFunc(keys, func(k foreignKey) bool { return slices.Contains(l.circle, k) })
-	var server []check
 	if !l.examined {
-		l.examined, server = true, x.serverChecks()
+		l.examined = true
+		if server, err = gather(ctx, x.serverChecks(), unseen); err != nil {
+			return nil, nil, err
+		}
+		room := func(ctx context.Context) ([]finding, error) { return l.checkDisk(ctx, x) }
+		if own, err = gather(ctx, []check{room}, unseen); err != nil {
+			return nil, nil, err
+		}
 	}
+	found, err := gather(ctx, x.tableChecks(keys), unseen)
+	for _, f := range found {
+		if l.several {
+			f.what = bare(x.table.Name) + ": " + f.what
+		}
+		own = append(own, f)
+	}
+	return server, own, err
+}
+
+// gather runs checks and collects what they find.
+func gather(ctx context.Context, checks []check, unseen func(error) error) ([]finding, error) {
 	var out []finding
-	for i, look := range append(server, x.tableChecks(keys)...) {
+	for _, look := range checks {
 		found, err := look(ctx)
 		if err != nil {
 			if err = unseen(err); err != nil {
-				return out, err
+				return nil, err
 			}
 		}
-		for _, f := range found {
-			if l.several && i >= len(server) {
-				f.what = bare(x.table.Name) + ": " + f.what
-			}
-			out = append(out, f)
-		}
+		out = append(out, found...)
 	}
 	return out, nil
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
 	"runbook/engine"
 	"runbook/engine/postgres"
+	"runbook/engine/wording"
 )
 
 var _ engine.Planner = (*Distribute)(nil)
@@ -36,6 +38,29 @@ func (p planned) foretell(t tableState) tableState {
 		}
 	}
 	return t
+}
+
+// movedBefore is the size of the tables that earlier steps of a plan will have
+// distributed, in bytes; of no plan it is 0.
+func movedBefore(db catalog) int64 {
+	switch c := db.(type) {
+	case promised:
+		return movedBefore(c.catalog)
+	case planned:
+		sizes := map[string]int64{}
+		for _, f := range engine.Foreseen[foreseenTable](c.PlanEnv) {
+			sizes[f.state.Name] = 0
+			if f.state.Kind == distributed {
+				sizes[f.state.Name] = f.state.Bytes
+			}
+		}
+		var sum int64
+		for _, size := range sizes {
+			sum += size
+		}
+		return sum
+	}
+	return 0
 }
 
 // away are the foreign keys that earlier steps will have taken and not brought
@@ -146,7 +171,7 @@ func (o *outlook) add(ctx context.Context, x *distribution) error {
 	}
 	away := planned{o.env}.away()
 	keys = slices.DeleteFunc(keys, func(k foreignKey) bool { return slices.Contains(away, k) })
-	found, err = o.examine(ctx, x, keys, func(err error) error {
+	server, own, err := o.examine(ctx, x, keys, func(err error) error {
 		text := err.Error()
 		var pg *postgres.Error
 		if errors.As(err, &pg) {
@@ -158,14 +183,15 @@ func (o *outlook) add(ctx context.Context, x *distribution) error {
 	if err != nil {
 		return err
 	}
-	addFindings(o.f, found)
+	addServerFindings(o.f, server)
+	addFindings(o.f, own)
 	o.f.Notes = append(o.f.Notes, x.notes...)
 	detached, err := x.inTheWay(ctx, keys)
 	if err != nil {
 		return err
 	}
 	o.become(x, detached, away)
-	state := x.table.describe() + " now, " + bytesText(x.table.Bytes)
+	state := x.table.describe() + " now, " + wording.Bytes(x.table.Bytes)
 	if o.several {
 		state = bare(x.table.Name) + " is " + state
 	}
@@ -187,6 +213,18 @@ func addFindings(f *engine.Forecast, found []finding) {
 	}
 }
 
+// addServerFindings adds those about the server, which every step like this one
+// would have. A time in one, which goes on from step to step, does not make another
+// of it.
+func addServerFindings(f *engine.Forecast, found []finding) {
+	for _, n := range found {
+		f.Findings = append(f.Findings, engine.Finding{What: n.what, Fix: n.fix, Words: n.words, Common: lapse.ReplaceAllString(n.what, "for")})
+	}
+}
+
+// lapse is how long something has lasted.
+var lapse = regexp.MustCompile(`for [0-9][0-9.a-zµ]*`)
+
 // become tells later tables and steps what will have changed, and adds the locks
 // on the way.
 func (o *outlook) become(x *distribution, detached, away []foreignKey) {
@@ -197,7 +235,7 @@ func (o *outlook) become(x *distribution, detached, away []foreignKey) {
 	for _, k := range detached {
 		engine.Foresee(o.env, foreseenKey{k, true})
 		if !slices.Contains(x.hopeless, k) { // that is a finding already
-			o.env.Owe(k.obligation().ID)
+			o.env.Owe(k.obligation().ID, "distribute the table at its other end too, in a later step")
 		}
 	}
 	o.detached = append(o.detached, detached...)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 )
 
 // checkReplication counts what logical replication needs of the coordinator and of
@@ -47,29 +48,31 @@ func (x *distribution) checkReplication(ctx context.Context) ([]finding, error) 
 	return append(found, more...), err
 }
 
-// receivers are the groups of the nodes that get shards: those where the table's
-// neighbours lie, else all that take shards.
-func (x *distribution) receivers(ctx context.Context) (map[int64]bool, error) {
-	groups := map[int64]bool{}
+// receivers are the groups of the nodes that get shards, each with the part of the
+// table's rows that it gets if all shards are alike: where the table's neighbours
+// lie, else all that take shards.
+func (x *distribution) receivers(ctx context.Context) (map[int64]float64, error) {
+	parts := map[int64]float64{}
 	rows, err := x.catalog.Rows(ctx, `
-		SELECT DISTINCT p.groupid::bigint AS group FROM pg_dist_shard s JOIN pg_dist_placement p USING (shardid)
-		WHERE s.logicalrelid = (SELECT t.logicalrelid FROM pg_dist_partition t WHERE t.logicalrelid = to_regclass(nullif($1, '')) AND t.partmethod = 'h')`, x.ColocateWith)
+		WITH placed AS (
+		    SELECT s.shardid, p.groupid FROM pg_dist_shard s JOIN pg_dist_placement p USING (shardid)
+		    WHERE s.logicalrelid = (SELECT t.logicalrelid FROM pg_dist_partition t WHERE t.logicalrelid = to_regclass(nullif($1, '')) AND t.partmethod = 'h'))
+		SELECT groupid::bigint AS group, count(*)::float8 / (SELECT count(DISTINCT shardid) FROM placed) AS part FROM placed GROUP BY groupid`, x.ColocateWith)
 	if err != nil {
 		return nil, err
 	}
 	for _, r := range rows {
-		groups[r["group"].(int64)] = true
+		parts[r["group"].(int64)] = r["part"].(float64)
 	}
-	if len(groups) > 0 {
-		return groups, nil
+	if len(parts) > 0 {
+		return parts, nil
 	}
 	nodes, err := x.nodes(ctx)
+	nodes = slices.DeleteFunc(nodes, func(n node) bool { return !n.Active || !n.Receives })
 	for _, n := range nodes {
-		if n.Active && n.Receives {
-			groups[n.Group] = true
-		}
+		parts[n.Group] = 1 / float64(len(nodes))
 	}
-	return groups, err
+	return parts, err
 }
 
 // capacity is what a node has free for a subscription, which takes one of each.
@@ -104,7 +107,7 @@ const capacityQuery = `
 	             AND pid NOT IN (SELECT s.pid FROM pg_stat_subscription s WHERE s.pid IS NOT NULL AND s.subname LIKE 'citus\_shard\_split\_subscription\_%')) END)::text AS capacity`
 
 // checkSubscribers looks at the nodes that would follow the table's changes.
-func (x *distribution) checkSubscribers(ctx context.Context, receivers map[int64]bool) ([]finding, error) {
+func (x *distribution) checkSubscribers(ctx context.Context, receivers map[int64]float64) ([]finding, error) {
 	answers, err := x.ask(ctx, capacityQuery)
 	if err != nil {
 		return nil, err
@@ -115,11 +118,11 @@ func (x *distribution) checkSubscribers(ctx context.Context, receivers map[int64
 		if err := a.decode(&c); err != nil {
 			return nil, err
 		}
-		if a.ok && receivers[c.Group] {
+		if a.ok && receivers[c.Group] > 0 {
 			found = append(found, x.short("worker "+a.node, c)...)
 		}
 	}
-	if !receivers[0] {
+	if receivers[0] == 0 {
 		return found, nil
 	}
 	rows, err := x.catalog.Rows(ctx, capacityQuery)

@@ -52,16 +52,46 @@ type foreteller interface {
 	foretell(tableState) tableState
 }
 
+// citusTables are, by engine, the tables that Citus knows, as its view
+// citus_tables has them. bytes is what a table has in files that are not its own.
+//
+// Note: the view itself is in public, or in citus where a database has no public,
+// and a search_path need not have either. It also asks every node for sizes.
+var citusTables = map[string]string{
+	"citus": `
+		SELECT p.logicalrelid::oid AS oid,
+		       CASE WHEN p.colocationid IN (SELECT s.colocationid FROM pg_catalog.pg_dist_schema s) THEN 'schema'
+		            WHEN p.partkey IS NULL AND p.repmodel = 't' THEN 'reference'
+		            WHEN p.partkey IS NULL AND p.colocationid = 0 THEN 'local'
+		            ELSE 'distributed' END AS kind,
+		       coalesce(pg_catalog.column_to_column_name(p.logicalrelid, p.partkey), '<none>') AS distribution_column, p.colocationid AS colocation_id,
+		       (SELECT count(*) FROM pg_catalog.pg_dist_shard s WHERE s.logicalrelid = p.logicalrelid) AS shard_count,
+		       CASE WHEN p.partkey IS NULL AND p.colocationid = 0 THEN
+		           (SELECT sum(pg_catalog.pg_total_relation_size(pg_catalog.to_regclass(pg_catalog.format('%I.%I', n.nspname, c.relname || '_' || s.shardid))))
+		            FROM pg_catalog.pg_dist_shard s
+		            JOIN pg_catalog.pg_class c ON c.oid = s.logicalrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		            WHERE s.logicalrelid = p.logicalrelid) END AS bytes
+		FROM pg_catalog.pg_dist_partition p`,
+	"stand-in": `
+		SELECT v.table_name::oid AS oid, v.citus_table_type AS kind, v.distribution_column, v.colocation_id, v.shard_count, 0 AS bytes
+		FROM public.citus_tables v`,
+}
+
 // readTable reads the state of a table by name; a table that is not there is an
-// error with the near miss.
+// error with the near miss. Its size is what it takes on this server, with its
+// indexes and partitions.
 func readTable(ctx context.Context, env catalog, name string) (tableState, error) {
 	rows, err := env.Rows(ctx, `
-		SELECT format('%I.%I', n.nspname, c.relname) AS name, pg_catalog.pg_total_relation_size(c.oid) AS bytes,
-		       t.citus_table_type AS kind, t.distribution_column AS column, t.colocation_id::bigint AS colocation, t.shard_count AS shards
+		WITH citus AS NOT MATERIALIZED (`+citusTables[env.Run().Engine]+`)
+		SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name,
+		       (SELECT sum(pg_catalog.pg_total_relation_size(part.oid) + coalesce(t.bytes, 0))
+		        FROM (SELECT c.oid UNION SELECT relid FROM pg_catalog.pg_partition_tree(c.oid)) AS part (oid)
+		        LEFT JOIN citus t ON t.oid = part.oid)::bigint AS bytes,
+		       t.kind AS kind, t.distribution_column AS column, t.colocation_id::bigint AS colocation, t.shard_count AS shards
 		FROM pg_catalog.pg_class c
 		JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-		LEFT JOIN citus_tables t ON t.table_name = c.oid
-		WHERE c.oid = to_regclass($1)`, name)
+		LEFT JOIN citus t ON t.oid = c.oid
+		WHERE c.oid = pg_catalog.to_regclass($1)`, name)
 	if err != nil {
 		return tableState{}, err
 	}

@@ -97,11 +97,17 @@ type StatementForecast struct {
 // Finding is one reason why a step would fail, with what to do. RepairedBy is
 // the number of an earlier step that may see to it; which that is, Words tell:
 // each is a group of words that all stand in a statement which does.
+//
+// Common says that it is about the servers, so that several steps have it: equal
+// texts on one connection are one finding. The first step has it in full, and in
+// those after it SameAs is that step's number.
 type Finding struct {
 	What       string   `json:"what"`
 	Fix        string   `json:"fix,omitempty"`
 	RepairedBy string   `json:"may_be_repaired_by,omitempty"`
+	SameAs     string   `json:"same_as,omitempty"`
 	Words      []string `json:"-"`
+	Common     string   `json:"-"`
 }
 
 // Open are the findings that nothing in the plan may repair, with the steps

@@ -40,10 +40,11 @@ type previewer struct {
 	menders []mender
 	facts   []any
 	owed    []debt
+	common  map[commonFinding]string // the number of the first step that has it
 }
 
 func newPreviewer(ctx context.Context, p *Plan, conns *Connections, info RunInfo) (*previewer, error) {
-	v := &previewer{online: conns != nil, guarded: map[string]bool{}}
+	v := &previewer{online: conns != nil, guarded: map[string]bool{}, common: map[commonFinding]string{}}
 	ahead := &foresight{unknown: []string{"run.id", "run.started", "random()", "now()"}}
 	if !v.online {
 		conns = NewConnections(nil, "")
@@ -280,6 +281,7 @@ func (v *previewer) action(ctx context.Context, s *step, p *StepPreview) error {
 	}
 	for i := range f.Findings {
 		f.Findings[i].RepairedBy = v.repair(f.Findings[i])
+		v.refer(s.connection, p, &f.Findings[i])
 	}
 	if f.Holds != "" && p.Decision != OnFailure {
 		p.Decision, p.Reason = Holds, f.Holds
@@ -287,6 +289,27 @@ func (v *previewer) action(ctx context.Context, s *step, p *StepPreview) error {
 	p.Forecast = joined(p.Forecast, f)
 	v.remember(p.Number, args)
 	return nil
+}
+
+// commonFinding is a finding that several steps may have. What is open for one of
+// them and not for another is told of both.
+type commonFinding struct {
+	connection, text, repairedBy string
+	onFailure                    bool
+}
+
+// refer lets a finding refer to the first step that has it.
+func (v *previewer) refer(connection string, p *StepPreview, f *Finding) {
+	if f.Common == "" {
+		return
+	}
+	key := commonFinding{connection, f.Common, f.RepairedBy, p.Decision == OnFailure}
+	first, told := v.common[key]
+	if !told {
+		v.common[key] = p.Number
+		return
+	}
+	f.SameAs, f.Fix = first, ""
 }
 
 // joined adds what the action says to what is known of its step.

@@ -24,7 +24,7 @@ func writePlanMarkdown(w io.Writer, p *engine.Preview) error {
 		fmt.Fprintf(&b, "\n**Preflight:** %s\n", findingsText(open, repaired))
 	}
 	for _, s := range steps {
-		for _, f := range s.Findings {
+		for _, f := range toldFindings(s) {
 			fmt.Fprintf(&b, "\n- %s %s: %s", s.Number, markdownText(s.Title), markdownText(f.What))
 			if f.Fix != "" {
 				fmt.Fprintf(&b, " → %s", markdownText(f.Fix))

@@ -102,7 +102,7 @@ func details(s engine.StepPreview) []string {
 		}
 	}
 	out = append(out, s.Notes...)
-	for _, f := range s.Findings {
+	for _, f := range toldFindings(s) {
 		mark := "✗ "
 		if f.RepairedBy != "" {
 			mark = "! "
@@ -141,7 +141,7 @@ func writeFindings(b *bytes.Buffer, p *engine.Preview) {
 	}
 	fmt.Fprintf(b, "\npreflight  %s\n", findingsText(open, repaired))
 	for _, s := range steps {
-		for _, f := range s.Findings {
+		for _, f := range toldFindings(s) {
 			mark := "✗"
 			if f.RepairedBy != "" {
 				mark = "!"

@@ -93,21 +93,47 @@ func planVerdict(p *engine.Preview) string {
 	}
 }
 
-// findingsOf are all findings of a plan with the steps they belong to.
+// findingsOf are all steps of a plan that have findings, and how many those are;
+// one that several steps have counts once.
 func findingsOf(p *engine.Preview) (steps []engine.StepPreview, open, repaired int) {
 	p.Walk(func(s engine.StepPreview) {
 		if len(s.Findings) > 0 {
 			steps = append(steps, s)
 		}
 		for _, f := range s.Findings {
-			if f.RepairedBy == "" && s.Decision != engine.OnFailure {
+			switch {
+			case f.SameAs != "":
+			case f.RepairedBy == "" && s.Decision != engine.OnFailure:
 				open++
-			} else {
+			default:
 				repaired++
 			}
 		}
 	})
 	return steps, open, repaired
+}
+
+// toldFindings are the findings of a step as a person reads them: those that it has
+// in common with an earlier step are one line, with their number.
+func toldFindings(s engine.StepPreview) []engine.Finding {
+	type referral struct{ step, repairedBy string }
+	common := map[referral]int{}
+	for _, f := range s.Findings {
+		common[referral{f.SameAs, f.RepairedBy}]++
+	}
+	var out []engine.Finding
+	for _, f := range s.Findings {
+		r := referral{f.SameAs, f.RepairedBy}
+		switch n := common[r]; {
+		case f.SameAs == "":
+			out = append(out, f)
+		case n > 0:
+			common[r] = 0
+			f.What = fmt.Sprintf("%s about the servers, as in step %s", counted(n, "finding"), f.SameAs)
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 func findingsText(open, repaired int) string {
