@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"runbook/engine"
@@ -34,20 +35,28 @@ func (a *attempts) run(ctx context.Context, what string, statements ...string) e
 		return err
 	}
 	began := time.Now()
+	hurry := false    // an autovacuum out of the way
+	var seen []holder // when somebody last was
 	for try := 1; ; try++ {
-		held := a.holders.during(ctx, a.lockTimeout/2)
-		err := a.once(ctx, statements)
+		held := a.holders.during(ctx, a.lockTimeout)
+		err := a.once(ctx, hurry, statements)
 		inTheWay := held()
 		if err == nil || !givesWay(err) {
 			return err
 		}
+		if len(inTheWay) > 0 {
+			seen = inTheWay
+		}
 		left := a.limit - time.Since(began)
 		if left < between {
-			return a.gaveUp(what, try, inTheWay, err)
+			return a.gaveUp(what, try, seen, err)
 		}
 		a.retries++
 		if err := a.env.Retrying(a.retries, between, err); err != nil {
 			return err
+		}
+		if hurry = a.holders.superuser && yielding(inTheWay); hurry {
+			inTheWay = nil
 		}
 		if err := a.holders.outlast(ctx, inTheWay, left); err != nil {
 			return err
@@ -75,8 +84,8 @@ func (a *attempts) gaveUp(what string, tries int, inTheWay []holder, err error) 
 	return f
 }
 
-func (a *attempts) once(ctx context.Context, statements []string) error {
-	err := a.env.Exec(ctx, append([]string{"BEGIN", fmt.Sprintf("SET LOCAL lock_timeout = %d", a.lockTimeout.Milliseconds())}, statements...)...)
+func (a *attempts) once(ctx context.Context, hurry bool, statements []string) error {
+	err := a.env.Exec(ctx, slices.Concat([]string{"BEGIN"}, a.settings(hurry, statements), statements)...)
 	if err == nil {
 		err = a.env.Exec(ctx, "COMMIT")
 	}
@@ -86,7 +95,38 @@ func (a *attempts) once(ctx context.Context, statements []string) error {
 	return nil
 }
 
-// givesWay says that a statement failed because someone else held the lock.
+// settings bound how long an attempt waits for a lock. Citus sends DDL of
+// distributed tables to their shards, where somebody who reads or writes through
+// another node is in the way and not here; told to, it sends the bound along.
+//
+// Note: a call that copies rows is not bound there. Late in it Citus asks for locks
+// of shards and of referenced rows; giving up then would lose the copy, which the
+// next attempt would make again. A conversion asks for none there.
+//
+// An autovacuum gives way to whom the server finds waiting for deadlock_timeout,
+// 1 s, and to nobody before. To hurry, that time is made a part of lock_timeout:
+// then it gives way within the attempt. Only a superuser may.
+func (a *attempts) settings(hurry bool, statements []string) []string {
+	list := []string{fmt.Sprintf("SET LOCAL lock_timeout = %d", a.lockTimeout.Milliseconds())}
+	if hurry {
+		list = append(list, fmt.Sprintf("SET LOCAL deadlock_timeout = %d", max(a.lockTimeout.Milliseconds()/4, 1)))
+	}
+	isCall := func(sql string) bool { return postgres.Classify(sql) != postgres.DDL }
+	if a.env.Run().Engine != "citus" || slices.ContainsFunc(statements, isCall) {
+		return list
+	}
+	return append([]string{"SET LOCAL citus.propagate_set_commands = 'local'"}, list...)
+}
+
+// yielding says whether nobody is in the way but autovacuums that give way. Right
+// after rows were copied to new shards there is one on each.
+func yielding(list []holder) bool {
+	return len(list) > 0 && !slices.ContainsFunc(list, func(h holder) bool { return !h.Yields })
+}
+
+// givesWay says that a statement failed because someone else held the lock, here or
+// on a worker: what was said there has the same SQLSTATE here, and the worker as
+// its context.
 func givesWay(err error) bool {
 	var pg *postgres.Error
 	return errors.As(err, &pg) && (pg.SQLSTATE == "55P03" || pg.SQLSTATE == "40P01")

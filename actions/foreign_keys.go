@@ -191,6 +191,6 @@ func validateKey(ctx context.Context, env *engine.Env, a *attempts, o event.Obli
 	if _, valid, err := keyExists(ctx, env, o.Table, o.Name); err != nil || valid {
 		return err
 	}
-	patient := attempts{env: env, lockTimeout: a.limit, limit: a.limit}
+	patient := attempts{env: env, lockTimeout: a.limit, limit: a.limit, holders: a.holders}
 	return patient.run(ctx, o.Table, fmt.Sprintf("ALTER TABLE %s VALIDATE CONSTRAINT %s", o.Table, quoteName(o.Name)))
 }
