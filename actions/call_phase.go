@@ -1,11 +1,12 @@
 package actions
 
 import (
+	"math"
 	"strings"
 	"time"
 )
 
-// callPhase is how far the distribution of a table has come.
+// callPhase is how far the distribution of a table, or its way back, has come.
 type callPhase string
 
 const (
@@ -15,12 +16,19 @@ const (
 	waiting    callPhase = "waiting for open transactions"
 	copying    callPhase = "copying"
 	catchingUp callPhase = "catching up"
+	holding    callPhase = "holding the switch-over back"
 	switching  callPhase = "switching over"
+	rebuilding callPhase = "building indexes and keys"
 	finished   callPhase = "done"
 )
 
+// anotherTable begins what Citus says when it turns to the next of the tables that
+// it brings back together. The rest is the table's name.
+const anotherTable = "creating a new table for "
+
 // phaseMessages are the beginnings of what Citus says of itself, and what they
-// mean. The last two are those of the call that blocks.
+// mean: of the concurrent distribution, of the one that blocks, and of the way
+// back.
 var phaseMessages = []struct {
 	message string
 	phase   callPhase
@@ -34,6 +42,10 @@ var phaseMessages = []struct {
 	{"creating foreign key constraints", switching},
 	{"Copying data from local table", copying},
 	{"copying the data has completed", switching},
+	{anotherTable, preparing},
+	{"moving the data of ", copying},
+	{"dropping the old ", switching},
+	{"renaming the new table to ", rebuilding},
 }
 
 func phaseOf(message string) (callPhase, bool) {
@@ -64,10 +76,24 @@ func (l level) heard(message string) bool {
 	return true
 }
 
-// DistributePhase is a part of a distribution.
+// rounds is how often all of so many nodes have caught up.
+func (l level) rounds(nodes int) int {
+	if len(l) < nodes {
+		return 0
+	}
+	least := math.MaxInt
+	for _, n := range l {
+		least = min(least, n)
+	}
+	return least
+}
+
+// DistributePhase is a part of a distribution, or of the way back.
 type DistributePhase struct {
 	// What it was: preparing, converting, creating shards, waiting for open
-	// transactions, copying, catching up or switching over.
+	// transactions, copying, catching up, holding the switch-over back or switching
+	// over; of an undistribution
+	// preparing, copying, switching over, or building indexes and keys.
 	Name string `expr:"name" json:"name"`
 	// How long it took.
 	Duration time.Duration `expr:"duration" json:"duration_ns"`

@@ -62,6 +62,35 @@ func TestPhasesOfAConcurrentCall(t *testing.T) {
 	}
 }
 
+// A round is over when all nodes have caught up as often.
+func TestRoundsOfCatchingUp(t *testing.T) {
+	const first, second = "The LSN of the target subscriptions on node 10.0.0.1:5432 have caught up with the source LSN ", "The LSN of the target subscriptions on node 10.0.0.2:5432 have caught up with the source LSN "
+	const behind = "The LSN of the target subscriptions on node 10.0.0.2:5432 has increased from 0/0 to 0/5F129FC0 at 2026-11-22 02:05:12.66586+00 where the source LSN is 0/5F12A000 "
+	l := level{}
+	if n := l.rounds(1); n != 0 {
+		t.Errorf("before any message it is %d", n)
+	}
+	for i, s := range []struct {
+		message  string
+		one, two int // of so many nodes
+	}{
+		{first, 1, 0},
+		{behind, 1, 0},
+		{second, 1, 1},
+		{first, 1, 1},
+		{first, 1, 1},
+		{second, 2, 2},
+	} {
+		l.heard(s.message)
+		if one, two := l.rounds(1), l.rounds(2); one != s.one || two != s.two {
+			t.Errorf("after message %d it is %d of one node and %d of two, want %d and %d", i, one, two, s.one, s.two)
+		}
+	}
+	if n := l.rounds(3); n != 0 {
+		t.Errorf("a node that has said nothing has caught up %d times", n)
+	}
+}
+
 func TestPhasesOfABlockingCall(t *testing.T) {
 	p := newCallProgress(nil, "t", preparing)
 	if got := heardBy(p, "Copying data from local table..."); got != copying {
@@ -69,6 +98,25 @@ func TestPhasesOfABlockingCall(t *testing.T) {
 	}
 	if got := heardBy(p, "copying the data has completed"); got != switching {
 		t.Errorf("the phase is %q", got)
+	}
+}
+
+func TestPhasesOfTheWayBack(t *testing.T) {
+	p := newCallProgress(nil, "t", preparing)
+	for _, s := range []struct {
+		message string
+		want    callPhase
+	}{
+		{"creating a new table for public.sales", preparing},
+		{"moving the data of public.sales", copying},
+		{"dropping the old public.sales", switching},
+		{"renaming the new table to public.sales", rebuilding},
+		{"creating a new table for public.parts", preparing},
+		{"moving the data of public.parts", copying},
+	} {
+		if got := heardBy(p, s.message); got != s.want {
+			t.Errorf("at %q the phase is %q, want %q", s.message, got, s.want)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package actions
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,11 +16,12 @@ import (
 // Citus says of itself, and gives signs of life with what can be seen from
 // beside it. That it sees less, or nothing, never fails the call.
 type callProgress struct {
-	env   *engine.Env
-	table string // that the call is about
-	began time.Time
+	env      *engine.Env
+	began    time.Time
+	incoming *incoming // of a call that brings rows back
 
 	mu      sync.Mutex
+	table   string // that the call is about
 	now     callPhase
 	entered time.Time // the phase
 	moved   time.Time // when something was last seen to go on
@@ -121,6 +123,16 @@ func (p *callProgress) follow(ctx context.Context) (stop func()) {
 	}
 }
 
+// during makes the call, and follows it.
+func (p *callProgress) during(ctx context.Context, call func() error) error {
+	stop := p.follow(ctx)
+	err := call()
+	if stop(); err == nil {
+		p.enter(finished)
+	}
+	return err
+}
+
 // listen follows the phases.
 func (p *callProgress) listen(ctx context.Context, notices <-chan postgres.Notice) {
 	for {
@@ -146,6 +158,9 @@ func (p *callProgress) hear(notices <-chan postgres.Notice) {
 }
 
 func (p *callProgress) heard(n postgres.Notice) {
+	if table, named := strings.CutPrefix(n.Message, anotherTable); named {
+		p.turn(table)
+	}
 	if phase, known := phaseOf(n.Message); known {
 		p.enter(phase)
 	}
@@ -159,6 +174,25 @@ func (p *callProgress) leveled(message string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.now == catchingUp && p.level.heard(message)
+}
+
+// rounds is how often all of so many nodes have caught up.
+func (p *callProgress) rounds(nodes int) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.level.rounds(nodes)
+}
+
+// hold tells for whom the switch-over is held back since a moment.
+func (p *callProgress) hold(since time.Time, writers []event.Holder) {
+	p.enter(holding)
+	waited := event.Duration(time.Since(since))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.holders = writers
+	for i := range p.holders {
+		p.holders[i].Waiting = waited
+	}
 }
 
 // watch looks and tells until ctx is over. Nothing is asked before the first
@@ -200,7 +234,7 @@ func (p *callProgress) look(ctx context.Context, w *callWatch) error {
 	}
 	var errs []error
 	phase, age := p.phaseNow()
-	if w.due("waits") {
+	if w.due("waits") && phase != holding { // then it is known whom it waits for
 		errs = append(errs, p.lookForWaits(ctx, w))
 	}
 	if phase == copying && age >= tellEvery/2 && w.citus && w.due("copies") { // before that there is none
@@ -227,12 +261,15 @@ func (p *callProgress) lookForWaits(ctx context.Context, w *callWatch) error {
 }
 
 func (p *callProgress) lookForCopies(ctx context.Context, w *callWatch) error {
+	if p.incoming != nil {
+		return p.lookForFiles(ctx, w)
+	}
 	p.mu.Lock()
-	total := p.fold.total
+	total, table := p.fold.total, p.table
 	p.mu.Unlock()
 	if total == (copied{}) {
 		var err error
-		if total, err = w.source(ctx, p.table); err != nil {
+		if total, err = w.source(ctx, table); err != nil {
 			return err
 		}
 	}
@@ -298,7 +335,9 @@ func (p *callProgress) progress(now time.Time) event.Progress {
 	}
 	switch p.now {
 	case copying:
-		p.fold.tell(&e, now)
+		if !p.incoming.tell(&e) {
+			p.fold.tell(&e, now)
+		}
 	case catchingUp:
 		e.LagBytes = p.lag
 	}

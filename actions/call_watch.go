@@ -175,17 +175,26 @@ func (w *callWatch) copies(ctx context.Context) (map[part]copied, error) {
 		return nil, err
 	}
 	more, err := w.workers(ctx, callCopiesSQL)
+	seen, readErr := partsOf(append(answers, more...))
+	if readErr != nil {
+		return nil, readErr
+	}
+	return seen, err
+}
+
+// partsOf reads what call_copies.sql and call_files.sql say.
+func partsOf(answers []answer) (map[part]copied, error) {
 	seen := map[part]copied{}
-	for _, a := range append(answers, more...) {
+	for _, a := range answers {
 		var list []struct{ OID, Rows, Bytes int64 }
 		if err := json.Unmarshal([]byte(a.json), &list); err != nil {
-			return nil, fmt.Errorf("read the COPYs of %s: %w", a.node, err)
+			return nil, fmt.Errorf("read what %s copies: %w", a.node, err)
 		}
 		for _, c := range list {
 			seen[part{a.node, c.OID}] = copied{c.Rows, c.Bytes}
 		}
 	}
-	return seen, err
+	return seen, nil
 }
 
 // waits is who is in the way of the call.

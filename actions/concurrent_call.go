@@ -41,6 +41,7 @@ func (x *distribution) stoppable(ctx context.Context, call string) error {
 	}
 	callCtx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
+	freed := x.holdSwitch(ctx, session)
 	s := &stopping{x: x, pid: session.PID(), cancel: cancel, ended: make(chan error, 1)}
 	go func() {
 		_, err := x.env.Rows(callCtx, call)
@@ -48,8 +49,10 @@ func (x *distribution) stoppable(ctx context.Context, call string) error {
 	}()
 	select {
 	case err := <-s.ended:
+		freed()
 		return err
 	case <-ctx.Done():
+		freed() // what stops the call needs the catalog that is held
 		return s.stop(ctx)
 	}
 }

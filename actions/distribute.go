@@ -9,6 +9,7 @@ import (
 
 	"runbook/engine"
 	"runbook/engine/postgres"
+	"runbook/engine/wording"
 )
 
 // Distribute makes tables distributed by a column. It reads the state first:
@@ -25,6 +26,16 @@ import (
 // reader and writer queue behind it. It is therefore done here on its own first,
 // with a short lock_timeout and retries; once copying has begun there is no
 // timeout.
+//
+// At its end, to switch over, Citus waits for every transaction that has written to
+// the table, and whoever wants to write waits behind it. Where a batch runs for a
+// minute, that would be a minute. The switch-over is therefore held back while a
+// transaction older than lock_timeout has written to the table, or a statement runs
+// that was seen to take that long: all rows are copied by then, the changes go on
+// being replicated, and nobody waits but who reads the catalog of subscriptions on
+// the workers, pg_subscription or pg_stat_subscription. It takes a pause between
+// long transactions, be it short; hold_switch_over says for how long one is waited
+// for.
 //
 // While a foreign key is away, rows that break it can come in. A key is therefore
 // taken away when the turn of its table comes, and is back when the table at its
@@ -78,6 +89,11 @@ type Distribute struct {
 	// older one is a reason not to begin: a concurrent distribution waits for every
 	// transaction that has written something, in any database of the server.
 	TransactionAge time.Duration `default:"1m"`
+	// How long the switch-over at the end of a concurrent distribution is held back
+	// while a transaction older than lock_timeout has written to the table: whoever
+	// wants to write would wait behind it. After that the switch-over comes
+	// nevertheless. 0s never holds it back. It takes a superuser.
+	HoldSwitchOver time.Duration `default:"10m"`
 }
 
 // DistributeResult says what the tables were and are.
@@ -311,18 +327,15 @@ func (x *distribution) change(ctx context.Context) error {
 }
 
 // move makes the call that distributes the table, and follows it.
-func (x *distribution) move(ctx context.Context) (err error) {
+func (x *distribution) move(ctx context.Context) error {
 	x.progress = newCallProgress(x.env, x.table.Name, preparing)
-	stop := x.progress.follow(ctx)
-	if x.Concurrently {
-		err = x.concurrently(ctx)
-	} else {
+	err := x.progress.during(ctx, func() error {
+		if x.Concurrently {
+			return x.concurrently(ctx)
+		}
 		// It locks nothing but the table, once, at its beginning.
-		err = x.attempts.run(ctx, x.table.Name, x.call("create_distributed_table"))
-	}
-	if stop(); err == nil {
-		x.progress.enter(finished)
-	}
+		return x.attempts.run(ctx, x.table.Name, x.call("create_distributed_table"))
+	})
 	x.result.Phases = x.progress.phases()
 	return err
 }
@@ -428,12 +441,12 @@ func (r DistributeResult) Summary() string {
 	case changed == 0:
 		parts = append(parts, fmt.Sprintf("held already, %d shards", r.ShardCount))
 	case all > 1:
-		parts = append(parts, fmt.Sprintf("%s → distributed, %d shards each, %s", count(changed, "table"), r.ShardCount, bytesText(r.Bytes)))
+		parts = append(parts, fmt.Sprintf("%s → distributed, %d shards each, %s", count(changed, "table"), r.ShardCount, wording.Bytes(r.Bytes)))
 		if changed < all {
 			parts = append(parts, fmt.Sprintf("%d held already", all-changed))
 		}
 	default:
-		parts = append(parts, fmt.Sprintf("%s → distributed, %d shards, %s", r.Before, r.ShardCount, bytesText(r.Bytes)))
+		parts = append(parts, fmt.Sprintf("%s → distributed, %d shards, %s", r.Before, r.ShardCount, wording.Bytes(r.Bytes)))
 	}
 	if took := stages(r.Phases).summary(); took != "" {
 		parts = append(parts, took)

@@ -31,7 +31,7 @@ func (x *distribution) checkSettings(ctx context.Context) ([]finding, error) {
 		return nil, nil
 	}
 	rows, err := x.catalog.Rows(ctx, `
-		SELECT current_setting('wal_level') AS wal_level,
+		SELECT current_setting('wal_level') AS wal_level, current_setting('is_superuser') AS superuser,
 		       pg_has_role('pg_read_all_settings', 'usage') AS may_read,
 		       CASE WHEN pg_has_role('pg_read_all_settings', 'usage') THEN current_setting('output_plugin_libraries', true) END AS plugins,
 		       current_setting('citus.shard_replication_factor')::bigint AS copies,
@@ -51,6 +51,9 @@ func (x *distribution) checkSettings(ctx context.Context) ([]finding, error) {
 	}
 	if !x.Concurrently {
 		return found, nil
+	}
+	if row["superuser"] != "on" && x.HoldSwitchOver > 0 {
+		x.note("this role is no superuser: the switch-over cannot be held back while a long transaction has written to %s, and other writers will wait behind that", x.table.Name)
 	}
 	if row["wal_level"] != "logical" {
 		found = append(found, finding{fmt.Sprintf("wal_level is %s", row["wal_level"]), "set wal_level = logical and restart the coordinator", []string{"wal_level"}})

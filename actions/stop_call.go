@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"runbook/engine/event"
@@ -29,8 +30,8 @@ const switchGrace = 15 * time.Second
 func (s *stopping) stop(ctx context.Context) error {
 	cause := context.Cause(ctx)
 	ctx = context.WithoutCancel(ctx)
-	replicates := s.x.progress.phase() == catchingUp || s.x.progress.phase() == switching
-	if !replicates || s.x.env.Run().Engine != "citus" { // the stand-in replicates nothing
+	replicating := []callPhase{catchingUp, holding, switching}
+	if !slices.Contains(replicating, s.x.progress.phase()) || s.x.env.Run().Engine != "citus" { // the stand-in replicates nothing
 		return s.cancelled(cause)
 	}
 	db, err := newBeside(ctx, s.x.env, 5*time.Second)

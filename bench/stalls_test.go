@@ -283,10 +283,14 @@ func (v *visitor) run(ctx context.Context, dsn string, stop <-chan struct{}) {
 		written, err := v.visit(ctx, conn, n)
 		took := time.Since(began)
 		v.took, v.late = append(v.took, took), max(v.late, time.Since(due))
-		if err != nil || took > stall && !v.rests {
-			v.notes = append(v.notes, fmt.Sprintf("%s for %s %v", began.UTC().Format(time.TimeOnly), took.Round(time.Millisecond), err))
-		}
 		var pg *pgconn.PgError
+		if err != nil || took > stall && !v.rests {
+			note := fmt.Sprintf("%s for %s %v", began.UTC().Format(time.TimeOnly), took.Round(time.Millisecond), err)
+			if errors.As(err, &pg) {
+				note += "; " + pg.Detail
+			}
+			v.notes = append(v.notes, note)
+		}
 		switch {
 		case err == nil:
 			v.written += written
