@@ -1,7 +1,7 @@
 package actions
 
 import (
-	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -57,35 +57,31 @@ func phaseOf(message string) (callPhase, bool) {
 	return "", false
 }
 
-// level counts how often each node was heard to have caught up. Citus lets all
-// of them catch up twice before it takes the lock that stops writers, and once
-// more after that; it says nothing of the lock itself.
-type level map[string]int
+// level says how often each node was heard to have caught up, in the order in which
+// they were heard first. Citus lets all of them catch up twice before it takes the
+// lock that stops writers, and once more after that, and asks them in the same order
+// each time; it says nothing of the lock itself.
+type level []nodeLevel
 
-// heard says whether the lock is what comes next.
-func (l level) heard(message string) bool {
-	if !strings.Contains(message, "have caught up with the source LSN") {
-		return false
-	}
-	l[message]++ // which names the node
-	for _, n := range l {
-		if n < 2 {
-			return false
-		}
-	}
-	return true
+type nodeLevel struct {
+	node  string // host:port
+	times int
 }
 
-// rounds is how often all of so many nodes have caught up.
-func (l level) rounds(nodes int) int {
-	if len(l) < nodes {
-		return 0
+// heard says whether the lock is what comes next.
+func (l *level) heard(message string) bool {
+	const says = "The LSN of the target subscriptions on node "
+	node, ok := strings.CutPrefix(message, says)
+	node, _, caughtUp := strings.Cut(node, " have caught up with the source LSN")
+	if !ok || !caughtUp {
+		return false
 	}
-	least := math.MaxInt
-	for _, n := range l {
-		least = min(least, n)
+	i := slices.IndexFunc(*l, func(n nodeLevel) bool { return n.node == node })
+	if i < 0 {
+		i, *l = len(*l), append(*l, nodeLevel{node: node})
 	}
-	return least
+	(*l)[i].times++
+	return !slices.ContainsFunc(*l, func(n nodeLevel) bool { return n.times < 2 })
 }
 
 // DistributePhase is a part of a distribution, or of the way back.

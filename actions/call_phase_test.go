@@ -62,32 +62,28 @@ func TestPhasesOfAConcurrentCall(t *testing.T) {
 	}
 }
 
-// A round is over when all nodes have caught up as often.
-func TestRoundsOfCatchingUp(t *testing.T) {
+// Nodes are counted in the order in which they were heard first; the lock is next
+// when each was heard twice.
+func TestNodesThatCaughtUp(t *testing.T) {
 	const first, second = "The LSN of the target subscriptions on node 10.0.0.1:5432 have caught up with the source LSN ", "The LSN of the target subscriptions on node 10.0.0.2:5432 have caught up with the source LSN "
-	const behind = "The LSN of the target subscriptions on node 10.0.0.2:5432 has increased from 0/0 to 0/5F129FC0 at 2026-11-22 02:05:12.66586+00 where the source LSN is 0/5F12A000 "
-	l := level{}
-	if n := l.rounds(1); n != 0 {
-		t.Errorf("before any message it is %d", n)
-	}
+	const behind = "The LSN of the target subscriptions on node 10.0.0.1:5432 has increased from 0/0 to 0/5F129FC0 at 2026-11-22 02:05:12.66586+00 where the source LSN is 0/5F12A000 "
+	var l level
 	for i, s := range []struct {
-		message  string
-		one, two int // of so many nodes
+		message string
+		want    level
+		locks   bool
 	}{
-		{first, 1, 0},
-		{behind, 1, 0},
-		{second, 1, 1},
-		{first, 1, 1},
-		{first, 1, 1},
-		{second, 2, 2},
+		{behind, nil, false},
+		{second, level{{"10.0.0.2:5432", 1}}, false},
+		{behind, level{{"10.0.0.2:5432", 1}}, false},
+		{first, level{{"10.0.0.2:5432", 1}, {"10.0.0.1:5432", 1}}, false},
+		{second, level{{"10.0.0.2:5432", 2}, {"10.0.0.1:5432", 1}}, false},
+		{"performing copy for create_distributed_table_concurrently", level{{"10.0.0.2:5432", 2}, {"10.0.0.1:5432", 1}}, false},
+		{first, level{{"10.0.0.2:5432", 2}, {"10.0.0.1:5432", 2}}, true},
 	} {
-		l.heard(s.message)
-		if one, two := l.rounds(1), l.rounds(2); one != s.one || two != s.two {
-			t.Errorf("after message %d it is %d of one node and %d of two, want %d and %d", i, one, two, s.one, s.two)
+		if locks := l.heard(s.message); locks != s.locks || !slices.Equal(l, s.want) {
+			t.Errorf("after message %d it is %v, and the lock next: %t; want %v and %t", i, l, locks, s.want, s.locks)
 		}
-	}
-	if n := l.rounds(3); n != 0 {
-		t.Errorf("a node that has said nothing has caught up %d times", n)
 	}
 }
 

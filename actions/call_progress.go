@@ -3,6 +3,7 @@ package actions
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -93,7 +94,7 @@ func (p *callProgress) begin(phase callPhase, at time.Time) (news bool) {
 	case copying:
 		p.fold.begin(at)
 	case catchingUp:
-		p.level = level{}
+		p.level = nil
 	}
 	return true
 }
@@ -176,11 +177,17 @@ func (p *callProgress) leveled(message string) bool {
 	return p.now == catchingUp && p.level.heard(message)
 }
 
-// rounds is how often all of so many nodes have caught up.
-func (p *callProgress) rounds(nodes int) int {
+// first is the node among some that was heard to have caught up first, and how often
+// it was; "" when none of them was.
+func (p *callProgress) first(nodes []string) (node string, times int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.level.rounds(nodes)
+	for _, n := range p.level {
+		if slices.Contains(nodes, n.node) {
+			return n.node, n.times
+		}
+	}
+	return "", 0
 }
 
 // hold tells for whom the switch-over is held back since a moment.

@@ -32,10 +32,11 @@ import (
 // minute, that would be a minute. The switch-over is therefore held back while a
 // transaction older than lock_timeout has written to the table, or a statement runs
 // that was seen to take that long: all rows are copied by then, the changes go on
-// being replicated, and nobody waits but who reads the catalog of subscriptions on
-// the workers, pg_subscription or pg_stat_subscription. It takes a pause between
-// long transactions, be it short; hold_switch_over says for how long one is waited
-// for.
+// being replicated, and nobody waits but who reads the view pg_stat_subscription on
+// the workers. It takes a pause between long transactions, be it short;
+// hold_switch_over says for how long one is waited for. While it is held the call
+// does not notice pg_cancel_backend nor pg_terminate_backend; a run that is
+// interrupted lets it go first.
 //
 // While a foreign key is away, rows that break it can come in. A key is therefore
 // taken away when the turn of its table comes, and is back when the table at its

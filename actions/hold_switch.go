@@ -27,14 +27,19 @@ import (
 // The second round may follow the first within a millisecond, which leaves no time
 // to begin a hold in between. So one is there from the first round on and is
 // relayed: the next is in the queue before one ends, and no question gets past both.
+//
+// Once writers are locked out there is a third round. A worker that is behind by a
+// moment then costs them a second, until it is asked again. So that question is held
+// as well, until all workers have caught up, which takes milliseconds.
 type switchHold struct {
-	x      *distribution
-	watch  *callWatch
-	long   longWriters
-	shards string // of the table, as a list for IN
-	now    *hold
-
-	subscriptions []string // of the call, by worker, as lists for IN
+	x             *distribution
+	watch         *callWatch
+	long          longWriters
+	shards        string   // of the table, as a list for IN
+	workers       []string // that have subscriptions of the call
+	subscriptions string   // of the call on them, as a list for IN
+	first         string   // of the workers, in the order in which they are asked
+	now, next     *hold
 }
 
 const (
@@ -63,7 +68,7 @@ func (x *distribution) holdSwitch(ctx context.Context, caller *postgres.Session)
 	}
 	h := &switchHold{
 		x: x, watch: newCallWatch(x.env, caller),
-		long: longWriters{limit: x.LockTimeout, known: map[string]struct{}{}},
+		long: longWriters{limit: x.LockTimeout, known: map[string]int{}},
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
@@ -71,6 +76,7 @@ func (x *distribution) holdSwitch(ctx context.Context, caller *postgres.Session)
 		defer close(ended)
 		err := h.run(ctx)
 		h.now.end()
+		h.next.end()
 		h.watch.close(context.WithoutCancel(ctx))
 		if err != nil && ctx.Err() == nil {
 			_ = x.env.Emit(event.Warning{Step: x.env.Step(), Text: "the switch-over is not held back for long writers: " + err.Error()})
@@ -84,20 +90,11 @@ func (x *distribution) holdSwitch(ctx context.Context, caller *postgres.Session)
 
 // run holds until the writers are done, or for as long as it may.
 func (h *switchHold) run(ctx context.Context) error {
-	if err := h.copied(ctx); err != nil {
-		return err
+	for _, part := range []func(context.Context) error{h.copied, h.firstRound, h.secondRound, h.quiet, h.thirdRound} {
+		if err := part(ctx); err != nil {
+			return err
+		}
 	}
-	if err := h.firstRound(ctx); err != nil {
-		return err
-	}
-	if err := h.secondRound(ctx); err != nil {
-		return err
-	}
-	if err := h.quiet(ctx); err != nil {
-		return err
-	}
-	h.now.end()
-	h.x.progress.enter(switching)
 	return nil
 }
 
@@ -141,25 +138,22 @@ func (h *switchHold) connect(ctx context.Context) error {
 	return nil
 }
 
-// firstRound returns with a hold when all workers have caught up once.
+// firstRound returns when the first worker has caught up once, with a hold on it.
 func (h *switchHold) firstRound(ctx context.Context) error {
-	nodes, err := h.replicates(ctx)
-	if err != nil {
+	if err := h.replicates(ctx); err != nil {
 		return err
 	}
 	if err := h.near(ctx); err != nil {
 		return err
 	}
-	h.now, err = newHold(ctx, h.x.env, "hold-1")
-	if err != nil {
+	var err error
+	if h.now, err = newHold(ctx, h.x.env, "hold-1"); err != nil {
 		return err
 	}
-	next, err := newHold(ctx, h.x.env, "hold-2")
-	if err != nil {
+	if h.next, err = newHold(ctx, h.x.env, "hold-2"); err != nil {
 		return err
 	}
-	defer func() { next.end() }()
-	if err := h.now.take(ctx, h.watch.session); err != nil {
+	if err := h.now.take(ctx, h.watch.session, ""); err != nil {
 		return err
 	}
 	for {
@@ -167,55 +161,130 @@ func (h *switchHold) firstRound(ctx context.Context) error {
 		if err := rest(ctx, relayEvery); err != nil {
 			return err
 		}
-		if n := h.x.progress.rounds(nodes); n > 0 {
-			return unheld(n)
+		if h.heardFirst() {
+			break
 		}
-		if err := next.take(ctx, h.watch.session); err != nil {
+		if err := h.next.take(ctx, h.watch.session, ""); err != nil {
 			return err
 		}
-		if n := h.x.progress.rounds(nodes); n > 0 {
-			return unheld(n)
+		if h.heardFirst() {
+			h.next.end()
+			break
 		}
-		h.now.end()
-		h.now, next = next, h.now
+		h.relay()
 	}
+	return h.onFirst(ctx)
 }
 
-// secondRound returns when the call waits for the hold and the workers have caught
-// up as far as it asks, so that it does not have to ask again when it is let go: it
-// would do so after a second, and a second is long for writers to stay away.
+// heardFirst says whether a worker has caught up. Of several no second one has: it
+// waits for the hold.
+func (h *switchHold) heardFirst() bool {
+	h.first, _ = h.x.progress.first(h.workers)
+	return h.first != ""
+}
+
+// relay ends the hold in favour of the next.
+func (h *switchHold) relay() {
+	h.now.end()
+	h.now, h.next = h.next, h.now
+}
+
+// onFirst holds the first worker alone, which is asked first in each round.
+func (h *switchHold) onFirst(ctx context.Context) error {
+	if _, times := h.x.progress.first(h.workers); times > 1 {
+		return errUnheld
+	}
+	if len(h.workers) == 1 { // that may be asked for the second time already
+		return nil
+	}
+	if err := h.next.take(ctx, h.watch.session, h.first); err != nil {
+		return err
+	}
+	h.relay()
+	return nil
+}
+
+// secondRound returns when the call waits for the hold.
 func (h *switchHold) secondRound(ctx context.Context) error {
 	for {
-		waits, err := h.sum(ctx, `
-			SELECT count(*) FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
-			WHERE l.relation = 'pg_catalog.pg_subscription'::pg_catalog.regclass AND NOT l.granted AND a.application_name = '{CALL}'`)
-		if err != nil {
+		asked, err := h.asked(ctx)
+		if err != nil || asked {
 			return err
-		}
-		if waits > 0 {
-			break
 		}
 		if err := h.rest(ctx, relayEvery); err != nil {
 			return err
 		}
 	}
-	r, err := h.watch.session.Query(ctx, "SELECT pg_catalog.pg_current_wal_lsn()::text")
+}
+
+// thirdRound lets the call switch over, and holds it once more for the moment that
+// the workers take to catch up. Should the call have to ask twice in the second
+// round, that is what is held.
+func (h *switchHold) thirdRound(ctx context.Context) error {
+	if err := h.next.take(ctx, h.watch.session, h.first); err != nil {
+		return err
+	}
+	h.relay()
+	h.x.progress.enter(switching)
+	for {
+		asked, err := h.asked(ctx)
+		if err != nil {
+			return err
+		}
+		if asked {
+			break
+		}
+		if err := h.rest(ctx, holdTick/2); err != nil {
+			return err
+		}
+	}
+	return h.caughtUp(ctx)
+}
+
+// caughtUp waits until all workers are where the coordinator is now. After a second
+// the call would ask again.
+func (h *switchHold) caughtUp(ctx context.Context) error {
+	began := time.Now()
+	now, err := h.position(ctx)
 	if err != nil {
 		return err
 	}
-	// The function reads no catalog, the view of it does.
-	behind := `
-		SELECT count(*) FROM pg_catalog.pg_stat_get_subscription(NULL)
-		WHERE subid IN (` + strings.Join(h.subscriptions, ", ") + `) AND relid IS NULL AND (latest_end_lsn < '` + postgres.FormatValue(r.Rows[0][0]) + `') IS NOT false`
-	for {
-		n, err := h.sum(ctx, behind)
-		if err != nil || n == 0 {
+	for time.Since(began) < time.Second {
+		behind, err := h.behind(ctx, now)
+		if err != nil || !behind {
 			return err
 		}
-		if err := h.rest(ctx, holdTick); err != nil {
+		if err := h.rest(ctx, holdTick/4); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// asked says whether the call waits for a hold.
+func (h *switchHold) asked(ctx context.Context) (bool, error) {
+	n, err := h.sum(ctx, `
+		SELECT count(*) FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+		WHERE l.relation = 'pg_catalog.pg_stat_subscription'::pg_catalog.regclass AND NOT l.granted AND a.application_name = '{CALL}'`)
+	return n > 0, err
+}
+
+// position is where the coordinator's WAL ends now.
+func (h *switchHold) position(ctx context.Context) (string, error) {
+	r, err := h.watch.session.Query(ctx, "SELECT pg_catalog.pg_current_wal_lsn()::text")
+	if err != nil {
+		return "", err
+	}
+	return postgres.FormatValue(r.Rows[0][0]), nil
+}
+
+// behind says whether a worker has not replayed what was written up to a position.
+// It asks the function that the view asks, which is not held.
+func (h *switchHold) behind(ctx context.Context, position string) (bool, error) {
+	n, err := h.sum(ctx, `
+		SELECT count(*) FROM pg_catalog.pg_stat_get_subscription(NULL)
+		WHERE subid IN (`+h.subscriptions+`) AND relid IS NULL AND (latest_end_lsn < '`+position+`') IS NOT false`)
+	return n > 0, err
 }
 
 // sum adds up what a query counts on all workers.
@@ -235,50 +304,37 @@ func (h *switchHold) sum(ctx context.Context, sql string) (int64, error) {
 	return sum, nil
 }
 
-func unheld(rounds int) error {
-	if rounds > 1 {
-		return errUnheld
-	}
-	return nil
-}
-
-// replicates finds the subscriptions of the call, and how many nodes have some.
-func (h *switchHold) replicates(ctx context.Context) (nodes int, err error) {
+// replicates finds the subscriptions of the call. There is no hold on the
+// coordinator, should it get shards as well.
+func (h *switchHold) replicates(ctx context.Context) error {
 	r, err := replicationOf(ctx, beside{h.x.env, h.watch.session}, h.watch.pid)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	sql := "SELECT coalesce(pg_catalog.string_agg(oid::text, ', '), '') FROM pg_catalog.pg_subscription WHERE subname IN (" + literals(r.subscriptions) + ")"
-	here, err := h.watch.here(ctx, sql)
+	answers, err := h.watch.workers(ctx, "SELECT coalesce(pg_catalog.string_agg(oid::text, ', '), '') FROM pg_catalog.pg_subscription WHERE subname IN ("+literals(r.subscriptions)+")")
 	if err != nil {
-		return 0, err
+		return err
 	}
-	workers, err := h.watch.workers(ctx, sql)
-	if err != nil {
-		return 0, err
-	}
-	for _, a := range append(here, workers...) {
-		if a.json == "" {
-			continue
-		}
-		if nodes++; a.node != "" { // there is no hold on the coordinator
-			h.subscriptions = append(h.subscriptions, a.json)
+	var oids []string
+	for _, a := range answers {
+		if a.json != "" {
+			h.workers, oids = append(h.workers, a.node), append(oids, a.json)
 		}
 	}
-	if len(h.subscriptions) == 0 {
-		return 0, errors.New("no worker has a subscription of the call")
+	if len(h.workers) == 0 {
+		return errors.New("no worker has a subscription of the call")
 	}
-	return nodes, nil
+	h.subscriptions = strings.Join(oids, ", ")
+	return nil
 }
 
 // near waits until the first round may end soon. It ends at some position from now
 // on.
 func (h *switchHold) near(ctx context.Context) error {
-	r, err := h.watch.session.Query(ctx, "SELECT pg_catalog.pg_current_wal_lsn()::text")
+	end, err := h.position(ctx)
 	if err != nil {
 		return err
 	}
-	end := postgres.FormatValue(r.Rows[0][0])
 	for {
 		r, err := h.watch.session.Query(ctx, `
 			SELECT coalesce(pg_catalog.bool_and(pg_catalog.pg_wal_lsn_diff($1::pg_catalog.pg_lsn, confirmed_flush_lsn) < $2::numeric), true)
@@ -296,25 +352,51 @@ func (h *switchHold) near(ctx context.Context) error {
 	}
 }
 
-// quiet waits until no long transaction writes to the table, for as long as the
-// switch-over may be held back.
+// quiet waits until no long transaction writes to the table and the workers have
+// replayed what the last one wrote, which are sent its changes when it commits. It
+// does so for as long as the switch-over may be held back, and no longer insists on
+// the second when the next long transaction has come before a few times.
 func (h *switchHold) quiet(ctx context.Context) error {
 	began := time.Now()
+	since, chances := "", 3 // the position where it became quiet
 	for {
 		long, err := h.writers(ctx)
 		switch {
-		case err != nil && !passing(err):
+		case passing(err): // nothing is known
+		case err != nil:
 			return err
-		case err == nil && len(long) == 0:
-			return nil
-		case time.Since(began) > h.x.HoldSwitchOver:
+		case len(long) == 0:
+			if over, err := h.over(ctx, &since, chances); err != nil || over {
+				return err
+			}
+		default:
+			if since != "" {
+				since, chances = "", chances-1
+			}
+			h.x.progress.hold(began, long)
+		}
+		if time.Since(began) > h.x.HoldSwitchOver {
 			return h.tired(long)
 		}
-		h.x.progress.hold(began, long)
 		if err := h.rest(ctx, holdTick); err != nil {
 			return err
 		}
 	}
+}
+
+// over says whether the workers are where the coordinator was when it became quiet.
+func (h *switchHold) over(ctx context.Context, since *string, chances int) (bool, error) {
+	if chances == 0 {
+		return true, nil
+	}
+	var err error
+	if *since == "" {
+		if *since, err = h.position(ctx); err != nil {
+			return false, err
+		}
+	}
+	behind, err := h.behind(ctx, *since)
+	return err == nil && !behind, err
 }
 
 // rest waits as long as the hold lasts.
@@ -328,8 +410,11 @@ func (h *switchHold) rest(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// tired says that the switch-over is not held back any longer.
+// tired says for whom the switch-over is not held back any longer.
 func (h *switchHold) tired(long []event.Holder) error {
+	if len(long) == 0 {
+		return nil
+	}
 	who := make([]string, len(long))
 	for i, w := range long {
 		if who[i] = fmt.Sprintf("pid %d", w.PID); w.GID != "" {

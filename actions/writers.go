@@ -19,26 +19,40 @@ type writer struct {
 // longWriters tells those whose transaction lasts long from those who are done in
 // a moment.
 type longWriters struct {
-	limit time.Duration       // from which on a transaction is long
-	known map[string]struct{} // statements that were seen to run for longer
+	limit time.Duration // from which on a transaction is long
+	known map[string]int
 }
 
-// knownLimit bounds how many statements are remembered.
-const knownLimit = 1000
+// Of how many statements it is remembered how often they were seen to run for
+// longer than the limit, less how often for shorter, and up to which number.
+const (
+	knownLimit  = 1000
+	knownWeight = 100
+)
 
 // among are those of the writers whom others would wait for too long: their
-// transaction is old, or they run a statement that took long before. A batch is
+// transaction is old, or they run a statement that mostly takes long. A batch is
 // none of an old transaction when it has just begun.
 func (l *longWriters) among(writers []writer) []event.Holder {
 	var long []event.Holder
 	for _, w := range writers {
-		if time.Duration(w.Running) >= l.limit && len(l.known) < knownLimit {
-			l.known[w.Statement] = struct{}{}
-		}
-		_, known := l.known[w.Statement]
-		if time.Duration(w.Transaction) >= l.limit || known && w.State == "active" {
+		if time.Duration(w.Transaction) >= l.limit || w.State == "active" && l.known[w.Statement] > 0 {
 			long = append(long, w.Holder)
 		}
+		l.learn(w)
 	}
 	return long
+}
+
+func (l *longWriters) learn(w writer) {
+	weight, known := l.known[w.Statement]
+	if w.State != "active" || !known && len(l.known) >= knownLimit {
+		return
+	}
+	if time.Duration(w.Running) >= l.limit {
+		weight = min(weight+1, knownWeight)
+	} else {
+		weight = max(weight-1, -knownWeight)
+	}
+	l.known[w.Statement] = weight
 }

@@ -64,8 +64,16 @@ func TestWhoWritesForLong(t *testing.T) {
 				{writing(2, "INSERT", "active", time.Millisecond, time.Millisecond)},
 			},
 		},
+		{
+			name: "a short statement that was held up once",
+			looks: [][]writer{
+				{writing(1, "INSERT", "active", time.Second, time.Second)},
+				{writing(1, "INSERT", "active", time.Millisecond, time.Millisecond)},
+				{writing(2, "INSERT", "active", time.Millisecond, time.Millisecond)},
+			},
+		},
 	} {
-		l := longWriters{limit: limit, known: map[string]struct{}{}}
+		l := longWriters{limit: limit, known: map[string]int{}}
 		var got []int64
 		for _, look := range c.looks {
 			got = nil
@@ -82,7 +90,7 @@ func TestWhoWritesForLong(t *testing.T) {
 // However many statements take long, those remembered are bounded, and an old
 // transaction is one all the same.
 func TestRememberedStatementsAreBounded(t *testing.T) {
-	l := longWriters{limit: time.Second, known: map[string]struct{}{}}
+	l := longWriters{limit: time.Second, known: map[string]int{}}
 	for i := range 2 * knownLimit {
 		if got := l.among([]writer{writing(1, fmt.Sprint("INSERT ", i), "active", time.Minute, time.Minute)}); len(got) != 1 {
 			t.Fatalf("at statement %d: %v", i, got)

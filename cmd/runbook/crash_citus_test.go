@@ -16,7 +16,7 @@ import (
 // enough that a kill falls into the copying.
 const concurrentBook = `
 runbook: v1
-vars: {workers: []}
+vars: {workers: [], hold: 10m}
 steps:
   - name: Add a worker
     for_each: {worker: workers}
@@ -26,7 +26,7 @@ steps:
     parallel-monitor:
       probes: {blockers: {builtin: blockers, every: 50ms}}
       steps:
-        - distribute: {table: orders, column: shop, colocate_with: shops, concurrently: true, foreign_keys: detach}
+        - distribute: {table: orders, column: shop, colocate_with: shops, concurrently: true, foreign_keys: detach, hold_switch_over: "${hold}"}
   - sql: SELECT count(*) FROM orders
     register: n
   - assert: n == 60000

@@ -23,7 +23,7 @@ func TestCitusPhases(t *testing.T) {
 	struck, resumes := 0, 0
 	for i, m := range moments {
 		for j, h := range harms {
-			if !*everyKill && i%len(harms) != j {
+			if !*everyKill && (i+2)%len(harms) != j { // the client is killed while it holds
 				continue
 			}
 			t.Run(h.name+" while "+m.name, func(t *testing.T) {
@@ -33,6 +33,9 @@ func TestCitusPhases(t *testing.T) {
 					t.Fatalf("the run never came to that\n%s", said)
 				}
 				struck++
+				if m.held {
+					l.soon(t, "the call has ended", ended)
+				}
 				resumes += l.recover(t)
 				if l.mustEnd(t, want); t.Failed() {
 					t.Logf("the run said\n%s", said)
@@ -50,6 +53,8 @@ type moment struct {
 	when    string // the phase in which that begins, "" for before the run
 	phase   string // reached when the run tells of it, or
 	visible string // reached when this query has a row
+	args    []string
+	held    bool // by the run, which keeps the call from going on
 }
 
 // The recognition of the phases is that of pg_stat_activity and of the messages
@@ -63,27 +68,43 @@ var moments = []moment{
 	{name: "copying", phase: "copying"},
 	{name: "catching up", phase: "catching up"},
 	{
-		name: "switching over", hold: "INSERT INTO orders VALUES (0, 1, 'held')", when: "copying",
+		name: "holding the switch-over back", hold: "INSERT INTO orders VALUES (0, 1, 'held')", when: "copying",
+		phase: "holding the switch-over back", held: true,
+	},
+	{
+		name: "switching over", hold: "INSERT INTO orders VALUES (0, 1, 'held')", when: "copying", args: []string{"--var", "hold=0s"},
 		visible: "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT create_distributed_table_concurrently%' AND wait_event = 'advisory'",
 	},
 }
 
+const (
+	// unheld has a row when no worker has the lock that holds a switch-over back, nor
+	// anybody who waits for it.
+	unheld = `
+		SELECT 1 FROM run_command_on_workers($$
+			SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+			WHERE l.relation = 'pg_stat_subscription'::regclass AND l.mode = 'AccessExclusiveLock' AND a.application_name LIKE 'citus_run_command %'
+		$$) HAVING bool_and(success AND result = '0')`
+	ended = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT create_distributed_table_concurrently%' AND state = 'active' HAVING count(*) = 0"
+)
+
 // harm is what happens at a moment.
 type harm struct {
-	name string
-	do   func(t *testing.T, l *life, client *os.Process)
+	name  string
+	do    func(t *testing.T, l *life, client *os.Process)
+	lifts bool // a hold; a backend that is held notices nothing until it is let go
 }
 
 var harms = []harm{
-	{"client killed", func(_ *testing.T, _ *life, client *os.Process) { _ = client.Signal(syscall.SIGKILL) }},
+	{"client killed", func(_ *testing.T, _ *life, client *os.Process) { _ = client.Signal(syscall.SIGKILL) }, true},
 	{"backend terminated", func(t *testing.T, l *life, _ *os.Process) {
 		l.ask(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'runbook/%/main' AND state = 'active'")
-	}},
+	}, false},
 	{"worker restarted", func(t *testing.T, l *life, _ *os.Process) {
 		dir := dataDirOf(t, l.box, l.box.Workers()[0].Port)
 		stopServer(t, dir)
 		startServer(t, dir)
-	}},
+	}, true},
 }
 
 // ask runs a query of the test and says whether it has rows.
@@ -102,6 +123,17 @@ func (l *life) ask(t *testing.T, sql string) bool {
 	return len(r.Rows) > 0
 }
 
+// soon wants a query to have rows within a few seconds.
+func (l *life) soon(t *testing.T, what, sql string) {
+	t.Helper()
+	for began := time.Now(); !l.ask(t, sql); time.Sleep(50 * time.Millisecond) {
+		if time.Since(began) > 10*time.Second {
+			t.Errorf("it is not so after 10s: %s", what)
+			return
+		}
+	}
+}
+
 // tells says whether the journal has come to a phase of the concurrent call; the
 // other one has phases too.
 func (l *life) tells(phase string) bool {
@@ -113,7 +145,7 @@ func (l *life) strike(t *testing.T, m moment, h harm) (said string, hit bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := program(ctx, l.dir, l.dsn, l.runArgs()...)
+	cmd := program(ctx, l.dir, l.dsn, append(l.runArgs(), m.args...)...)
 	out := saidBy(cmd)
 	holder := &holder{l: l, m: m}
 	if m.when == "" {
@@ -140,6 +172,9 @@ func (l *life) strike(t *testing.T, m moment, h harm) (said string, hit bool) {
 		if m.phase != "" && l.tells(m.phase) || m.visible != "" && l.ask(t, m.visible) {
 			hit = true
 			h.do(t, l, cmd.Process)
+			if m.held && h.lifts { // the writer is there still
+				l.soon(t, "no worker has a hold", unheld)
+			}
 			holder.release()
 		}
 	}

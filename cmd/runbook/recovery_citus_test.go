@@ -16,23 +16,32 @@ import (
 
 var stops = flag.Int("stops", 0, "how often each way to stop a concurrent distribution is tried in each phase; 0 tries a sample")
 
-const stopBook = `
+const (
+	stopBook = `
 runbook: v1
 steps:
   - distribute: {table: orders, column: shop, concurrently: true}
 `
+	// stopSwitchBook switches over, and waits there, whoever is writing.
+	stopSwitchBook = `
+runbook: v1
+steps:
+  - distribute: {table: orders, column: shop, concurrently: true, hold_switch_over: 0s}
+`
+)
 
-// stopPhase is a phase to stop in, what the run's own output calls it, and how the
-// call is held there.
+// stopPhase is a phase to stop in, after which phase of the run's own output the
+// call is made to stay in it, and how.
 type stopPhase struct {
-	name, progress string
-	hold           func(*stopped) (release func())
+	name, book, progress string
+	hold                 func(*stopped) (release func())
 }
 
 var stopPhases = []stopPhase{
-	{"copying", "copying", (*stopped).lockShard},
-	{"catching up", "catching up", (*stopped).lockShard},
-	{"cut-over", "copying", (*stopped).openWriter},
+	{"copying", stopBook, "copying", (*stopped).lockShard},
+	{"catching up", stopBook, "catching up", (*stopped).lockShard},
+	{"held back", stopBook, "copying", (*stopped).openWriter},
+	{"cut-over", stopSwitchBook, "copying", (*stopped).openWriter},
 }
 
 // stopWay is how a distribution ends before it is done.
@@ -80,7 +89,7 @@ func TestCitusStopped(t *testing.T) {
 }
 
 func (c *stopCluster) stopIn(t *testing.T, phase stopPhase, way stopWay) {
-	s := c.begin(t, phase.progress)
+	s := c.start(t, phase.book, phase.progress)
 	release := phase.hold(s)
 	s.awaitHold(phase.name)
 	began := time.Now()
@@ -110,7 +119,7 @@ func (c *stopCluster) clientKilled(t *testing.T) {
 func (c *stopCluster) clientAndBackendKilled(t *testing.T) {
 	// Citus would clear what is left after a while, whoever else does.
 	c.sql(t, "ALTER SYSTEM SET citus.defer_shard_delete_interval = -1; SELECT pg_reload_conf(); SELECT pg_sleep(0.2)")
-	s := c.begin(t, "copying")
+	s := c.start(t, stopSwitchBook, "copying")
 	release := s.openWriter()
 	defer release()
 	s.awaitHold("cut-over")
@@ -124,7 +133,8 @@ func (c *stopCluster) clientAndBackendKilled(t *testing.T) {
 	c.nothingLeft(t)
 }
 
-// byOwner stops it as the owner of the table, who may not end the replication.
+// byOwner stops it as the owner of the table, who may neither end the replication
+// nor hold the switch-over back.
 func (c *stopCluster) byOwner(t *testing.T) {
 	c.dsn, _ = c.owner(t)
 	defer func() { c.dsn = c.box.DSN() }()
@@ -137,6 +147,9 @@ func (c *stopCluster) byOwner(t *testing.T) {
 	out, code := s.end()
 	if code != exitInterrupted || !strings.Contains(out, "not cancelled, since that can crash the coordinator") || !strings.Contains(out, "the call had ended well before it could be cancelled") {
 		t.Errorf("it ends with %d\n%s", code, out)
+	}
+	if !strings.Contains(out, "the switch-over is not held back for long writers: ") || !strings.Contains(out, "permission denied to set parameter ") {
+		t.Errorf("it is not said why the switch-over is not held back\n%s", out)
 	}
 	c.nothingLeft(t)
 	c.again(t)

@@ -26,11 +26,12 @@ type stopped struct {
 	cmd     *exec.Cmd
 	out     bytes.Buffer   // what it says, and
 	records []event.Record // the records of that; both grow until read is closed
-	reached chan struct{}
+	phases  chan string    // that the call comes to
 	read    chan struct{}
 }
 
-// begin starts the run and returns when its progress has come to the phase.
+// begin starts the run and returns when its progress has come to the phase, at
+// once where that is "".
 func (c *stopCluster) begin(t *testing.T, phase string) *stopped {
 	t.Helper()
 	return c.start(t, stopBook, phase)
@@ -42,7 +43,7 @@ func (c *stopCluster) start(t *testing.T, book, phase string) *stopped {
 	if err := os.WriteFile(filepath.Join(dir, "book.yaml"), []byte(book), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := &stopped{t: t, c: c, reached: make(chan struct{}), read: make(chan struct{})}
+	s := &stopped{t: t, c: c, phases: make(chan string, 100), read: make(chan struct{})}
 	s.cmd = program(context.Background(), dir, c.dsn, "run", "book.yaml", "--output", "jsonl")
 	s.cmd.Stderr = os.Stderr
 	pipe, err := s.cmd.StdoutPipe()
@@ -53,23 +54,35 @@ func (c *stopCluster) start(t *testing.T, book, phase string) *stopped {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.cmd.Process.Kill() })
-	go s.follow(bufio.NewScanner(pipe), phase)
-	if phase == "" {
-		return s
-	}
-	select {
-	case <-s.reached:
-	case <-s.read:
-		t.Fatalf("it ended before %s\n%s", phase, s.out.String())
-	case <-time.After(2 * time.Minute):
-		_ = s.cmd.Process.Kill()
-		t.Fatalf("it does not come to %s", phase)
+	go s.follow(bufio.NewScanner(pipe))
+	if phase != "" {
+		s.await(phase)
 	}
 	return s
 }
 
-func (s *stopped) follow(lines *bufio.Scanner, phase string) {
+// await returns when the progress has come to a phase.
+func (s *stopped) await(phase string) {
+	s.t.Helper()
+	late := time.After(2 * time.Minute)
+	for {
+		select {
+		case reached := <-s.phases:
+			if reached == phase {
+				return
+			}
+		case <-s.read:
+			s.t.Fatalf("it ended before %s\n%s", phase, s.out.String())
+		case <-late:
+			_ = s.cmd.Process.Kill()
+			s.t.Fatalf("it does not come to %s", phase)
+		}
+	}
+}
+
+func (s *stopped) follow(lines *bufio.Scanner) {
 	defer close(s.read)
+	phase := ""
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		s.out.Write(append(lines.Bytes(), '\n'))
@@ -78,9 +91,9 @@ func (s *stopped) follow(lines *bufio.Scanner, phase string) {
 			continue // an error that ends the program is no record
 		}
 		s.records = append(s.records, r)
-		if e, ok := r.Event.(event.Progress); ok && e.Phase == phase && phase != "" {
-			close(s.reached)
-			phase = ""
+		if e, ok := r.Event.(event.Progress); ok && e.Phase != phase {
+			phase = e.Phase
+			s.phases <- phase
 		}
 	}
 }
@@ -159,10 +172,18 @@ func (s *stopped) hold(w *postgres.Session, text string) (release func()) {
 // awaitHold waits until the call has run into what holds it.
 func (s *stopped) awaitHold(phase string) {
 	s.t.Helper()
-	if phase != "cut-over" {
+	switch phase {
+	case "cut-over":
+		s.awaitSwitch()
+	case "held back":
+		s.await("holding the switch-over back")
+	default:
 		time.Sleep(500 * time.Millisecond)
-		return
 	}
+}
+
+func (s *stopped) awaitSwitch() {
+	s.t.Helper()
 	for range 1000 {
 		// Writers that are about to commit hold it up too, for a moment.
 		if s.c.sql(s.t, `SELECT count(*) FROM pg_stat_activity a JOIN pg_locks l USING (pid)
