@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"runbook/engine"
@@ -85,37 +86,45 @@ func (a *attempts) gaveUp(what string, tries int, inTheWay []holder, err error) 
 }
 
 func (a *attempts) once(ctx context.Context, hurry bool, statements []string) error {
-	err := a.env.Exec(ctx, slices.Concat([]string{"BEGIN"}, a.settings(hurry, statements), statements)...)
+	err := a.env.Exec(ctx, slices.Concat([]string{"BEGIN"}, a.bounded(hurry, statements))...)
 	if err == nil {
 		err = a.env.Exec(ctx, "COMMIT")
 	}
 	if err != nil {
-		return errors.Join(err, a.env.Rollback(ctx))
+		return errors.Join(saidThere(err), a.env.Rollback(ctx))
 	}
 	return nil
 }
 
-// settings bound how long an attempt waits for a lock. Citus sends DDL of
-// distributed tables to their shards, where somebody who reads or writes through
-// another node is in the way and not here; told to, it sends the bound along.
+// bounded adds to the statements the settings that bound how long an attempt waits
+// for a lock. Citus sends DDL of distributed tables to their shards, and LOCK TABLE
+// to all nodes, where somebody who reads or writes through another node is in the
+// way and not here; told to, it sends the bound along.
 //
 // Note: a call that copies rows is not bound there. Late in it Citus asks for locks
 // of shards and of referenced rows; giving up then would lose the copy, which the
-// next attempt would make again. A conversion asks for none there.
+// next attempt would make again. A conversion asks for none there. So what comes
+// before a call is bound, and the bound lifted where it was sent to.
 //
 // An autovacuum gives way to whom the server finds waiting for deadlock_timeout,
 // 1 s, and to nobody before. To hurry, that time is made a part of lock_timeout:
 // then it gives way within the attempt. Only a superuser may.
-func (a *attempts) settings(hurry bool, statements []string) []string {
-	list := []string{fmt.Sprintf("SET LOCAL lock_timeout = %d", a.lockTimeout.Milliseconds())}
+func (a *attempts) bounded(hurry bool, statements []string) []string {
+	bound := fmt.Sprintf("SET LOCAL lock_timeout = %d", a.lockTimeout.Milliseconds())
+	list := []string{bound}
 	if hurry {
 		list = append(list, fmt.Sprintf("SET LOCAL deadlock_timeout = %d", max(a.lockTimeout.Milliseconds()/4, 1)))
 	}
-	isCall := func(sql string) bool { return postgres.Classify(sql) != postgres.DDL }
-	if a.env.Run().Engine != "citus" || slices.ContainsFunc(statements, isCall) {
-		return list
+	call := slices.IndexFunc(statements, func(sql string) bool { return strings.HasPrefix(sql, "SELECT ") })
+	if a.env.Run().Engine != "citus" || call == 0 {
+		return append(list, statements...)
 	}
-	return append([]string{"SET LOCAL citus.propagate_set_commands = 'local'"}, list...)
+	list = append([]string{"SET LOCAL citus.propagate_set_commands = 'local'"}, list...)
+	if call < 0 {
+		return append(list, statements...)
+	}
+	lift := []string{"SET LOCAL lock_timeout = 0", "SET LOCAL citus.propagate_set_commands = 'none'", bound}
+	return slices.Concat(list, statements[:call], lift, statements[call:])
 }
 
 // yielding says whether nobody is in the way but autovacuums that give way. Right
@@ -130,4 +139,25 @@ func yielding(list []holder) bool {
 func givesWay(err error) bool {
 	var pg *postgres.Error
 	return errors.As(err, &pg) && (pg.SQLSTATE == "55P03" || pg.SQLSTATE == "40P01")
+}
+
+// saidThere is an error of LOCK TABLE in the words of the worker that the lock was
+// not had on. Citus makes a warning of them, and then fails with an XX000 that
+// stands for whatever can go wrong on a node, and names it.
+func saidThere(err error) error {
+	var st *engine.StatementError
+	if !errors.As(err, &st) {
+		return err
+	}
+	pg, answered := st.Err.(*postgres.Error)
+	if !answered || pg.SQLSTATE != "XX000" {
+		return err
+	}
+	for _, w := range pg.Warnings {
+		if w.SQLSTATE == "55P03" {
+			there := &postgres.Error{SQLSTATE: w.SQLSTATE, Severity: pg.Severity, Message: w.Message, Where: pg.Message, Statement: pg.Statement}
+			return &engine.StatementError{Statement: st.Statement, Connection: st.Connection, Err: there}
+		}
+	}
+	return err
 }

@@ -258,7 +258,11 @@ func (p *callProgress) lookForWaits(ctx context.Context, w *callWatch) error {
 	if err != nil {
 		return err
 	}
-	if len(holders) == 0 && p.still(time.Now()) >= stalled && w.due("waits elsewhere") {
+	stands := len(holders) == 0 && p.still(time.Now()) >= stalled
+	if stands && !w.due("waits elsewhere") {
+		return err // who was seen there is there until it is looked again
+	}
+	if stands {
 		holders, err = w.waitsElsewhere(ctx)
 	}
 	p.mu.Lock()

@@ -19,9 +19,9 @@ import (
 //
 // The rows are copied to the coordinator, which needs the room for them, in one
 // transaction: it happens whole or not at all. Meanwhile readers and writers of
-// the table wait. The locks for it are asked for at the beginning, all at once,
-// with a short lock_timeout and retries. A writer that is connected to a worker is
-// waited for without that limit.
+// the table wait. The locks for it are asked for at the beginning, all at once and on
+// all nodes, with a short lock_timeout and retries. Whoever has locked a shard
+// itself, and not the table, is waited for without that limit.
 //
 // Citus brings a table that has foreign keys back only together with every table
 // that they tie it to, also in several steps. So those tables are named too, or

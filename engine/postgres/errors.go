@@ -47,6 +47,10 @@ type Error struct {
 	// server ran by itself, such as one of a PL/pgSQL function.
 	InternalPosition int
 	InternalQuery    string
+
+	// Warnings are what the server warned of while it ran Statement, the last
+	// ones if there were many. Citus tells in them why a worker refused.
+	Warnings []Notice
 }
 
 // Error reads "message (SQLSTATE 55P03 lock_not_available)".

@@ -55,6 +55,7 @@ func (s *Session) execute(ctx context.Context, sql string, args []any, run func(
 		e.Start = time.Now()
 	}
 	sent := s.wire.sent.Load()
+	s.warnings = nil
 	out, err := run()
 	e.Duration = time.Since(e.Start)
 	e.Tag, e.Rows, e.Affected = out.tag, out.rows, out.affected()
@@ -103,7 +104,9 @@ func (s *Session) vet(ctx context.Context, sql string, args []any) error {
 func (s *Session) explain(ctx context.Context, sql string, err error, sent bool) error {
 	var server *pgconn.PgError
 	if errors.As(err, &server) {
-		return s.answer(ctx, newError(server, sql), sent)
+		said := newError(server, sql)
+		said.Warnings = s.warnings
+		return s.answer(ctx, said, sent)
 	}
 	switch {
 	case !sent && s.Closed():

@@ -127,6 +127,7 @@ func (s *Session) Describe(ctx context.Context, sql string) ([]Column, error) {
 	if s.Closed() {
 		return nil, ErrClosed
 	}
+	s.warnings = nil
 	description, err := s.conn.Prepare(ctx, "", sql, nil)
 	if err != nil {
 		return nil, s.explain(ctx, sql, err, false)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -77,6 +78,7 @@ type Session struct {
 	prepared map[string]*pgconn.StatementDescription // by SQL text
 	names    int                                     // prepared so far, for their names
 	vetted   string                                  // the last statement found fit to send
+	warnings []Notice                                // of the statement that runs, the last ones
 }
 
 // Connect opens a session. Every failure is a *[ConnectError]; what the server
@@ -114,10 +116,7 @@ func (s *Session) onNotice(conn *pgconn.PgConn, n *pgconn.Notice) {
 	if n.Code == crashShutdown {
 		s.crash = n
 	}
-	if s.options.OnNotice == nil {
-		return
-	}
-	s.options.OnNotice(Notice{
+	notice := Notice{
 		SQLSTATE: n.Code,
 		Severity: cmp.Or(n.SeverityUnlocalized, n.Severity),
 		Message:  n.Message,
@@ -125,7 +124,22 @@ func (s *Session) onNotice(conn *pgconn.PgConn, n *pgconn.Notice) {
 		Hint:     n.Hint,
 		Where:    n.Where,
 		PID:      conn.PID(),
-	})
+	}
+	if notice.Severity == "WARNING" {
+		s.warn(notice)
+	}
+	if s.options.OnNotice != nil {
+		s.options.OnNotice(notice)
+	}
+}
+
+// warn keeps a warning for the error that may follow; a loop can give any number.
+func (s *Session) warn(n Notice) {
+	const kept = 16
+	if len(s.warnings) == kept {
+		s.warnings = slices.Delete(s.warnings, 0, 1)
+	}
+	s.warnings = append(s.warnings, n)
 }
 
 // PID is the process id of the backend, which stays known after Close.

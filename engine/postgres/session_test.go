@@ -160,6 +160,28 @@ func TestNotice(t *testing.T) {
 	}
 }
 
+// An error has the warnings of its own statement, the last ones.
+func TestWarnings(t *testing.T) {
+	s := connect(t, postgres.Options{})
+	warnings := func(sql string) []postgres.Notice {
+		t.Helper()
+		_, err := s.Query(t.Context(), sql)
+		var e *postgres.Error
+		if !errors.As(err, &e) {
+			t.Fatalf("got %v, want an error of the server", err)
+		}
+		return e.Warnings
+	}
+	list := warnings("DO $$ BEGIN RAISE NOTICE 'by the way'; FOR i IN 1..100 LOOP RAISE WARNING 'round %', i USING ERRCODE = '55P03'; END LOOP; PERFORM 1/0; END $$")
+	if n := len(list); n == 0 || n == 100 || list[n-1].Message != "round 100" || list[n-1].SQLSTATE != "55P03" || list[0].Severity != "WARNING" {
+		t.Errorf("got %+v", list)
+	}
+	query(t, s, "DO $$ BEGIN RAISE WARNING 'careful'; END $$")
+	if list := warnings("SELECT 1/0"); len(list) > 0 {
+		t.Errorf("got %+v of an earlier statement", list)
+	}
+}
+
 func TestCancel(t *testing.T) {
 	s := connect(t, postgres.Options{})
 	other := connect(t, postgres.Options{})
