@@ -116,7 +116,8 @@ func (a *attempts) bounded(hurry bool, statements []string) []string {
 		list = append(list, fmt.Sprintf("SET LOCAL deadlock_timeout = %d", max(a.lockTimeout.Milliseconds()/4, 1)))
 	}
 	call := slices.IndexFunc(statements, func(sql string) bool { return strings.HasPrefix(sql, "SELECT ") })
-	if a.env.Run().Engine != "citus" || call == 0 {
+	locks := func(sql string) bool { return !strings.HasPrefix(sql, "SET LOCAL ") }
+	if a.env.Run().Engine != "citus" || call >= 0 && !slices.ContainsFunc(statements[:call], locks) {
 		return append(list, statements...)
 	}
 	list = append([]string{"SET LOCAL citus.propagate_set_commands = 'local'"}, list...)

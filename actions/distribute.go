@@ -335,10 +335,25 @@ func (x *distribution) move(ctx context.Context) error {
 			return x.concurrently(ctx)
 		}
 		// It locks nothing but the table, once, at its beginning.
-		return x.attempts.run(ctx, x.table.Name, x.call("create_distributed_table"))
+		return x.attempts.run(ctx, x.table.Name, x.blocking()...)
 	})
 	x.result.Phases = x.progress.phases()
 	return err
+}
+
+// smallTable is up to which size one connection to each node makes the shards of a
+// table sooner than many do, in bytes. On Citus 13.2 with two workers on two cores a
+// table of 0.1 MB took 65 ms and not 230, one of 3 MB 150 and not 310, one of 28 MB
+// 710 and not 480; its readers and writers wait so long.
+const smallTable = 8 << 20
+
+// blocking is the call that keeps writers out until it is done.
+func (x *distribution) blocking() []string {
+	call := x.call("create_distributed_table")
+	if x.env.Run().Engine != "citus" || x.table.Bytes > smallTable {
+		return []string{call}
+	}
+	return []string{"SET LOCAL citus.multi_shard_modify_mode = 'sequential'", call}
 }
 
 // inTheWay are the foreign keys that have to go before the table is distributed.
@@ -453,7 +468,7 @@ func (r DistributeResult) Summary() string {
 		parts = append(parts, took)
 	}
 	if r.LockRetries > 0 {
-		parts = append(parts, fmt.Sprintf("%d lock attempts given up", r.LockRetries))
+		parts = append(parts, count(int64(r.LockRetries), "lock attempt")+" given up")
 	}
 	if len(r.Restored) > 0 {
 		parts = append(parts, "restored "+strings.Join(r.Restored, ", "))

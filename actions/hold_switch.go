@@ -226,7 +226,7 @@ func (h *switchHold) thirdRound(ctx context.Context) error {
 	}
 	h.relay()
 	h.x.progress.enter(switching)
-	for {
+	for began := time.Now(); ; {
 		asked, err := h.asked(ctx)
 		if err != nil {
 			return err
@@ -234,7 +234,11 @@ func (h *switchHold) thirdRound(ctx context.Context) error {
 		if asked {
 			break
 		}
-		if err := h.rest(ctx, holdTick/2); err != nil {
+		pace := holdTick / 2
+		if time.Since(began) > time.Second { // it waits for writers all the same
+			pace = relayEvery
+		}
+		if err := h.rest(ctx, pace); err != nil {
 			return err
 		}
 	}

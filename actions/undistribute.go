@@ -508,7 +508,7 @@ func (r UndistributeResult) Summary() string {
 		text += "; " + took
 	}
 	if r.LockRetries > 0 {
-		text += fmt.Sprintf("; %d lock attempts given up", r.LockRetries)
+		text += "; " + count(int64(r.LockRetries), "lock attempt") + " given up"
 	}
 	if len(r.Restored) > 0 {
 		text += "; restored " + strings.Join(r.Restored, ", ")
