@@ -23,6 +23,7 @@ type attempts struct {
 	limit       time.Duration
 	retries     int // attempts given up, of all runs
 	holders     *holders
+	met         []holder // who was in the way, of all runs
 }
 
 // between is the least rest between two attempts, in which the queue behind the
@@ -46,7 +47,7 @@ func (a *attempts) run(ctx context.Context, what string, statements ...string) e
 			return err
 		}
 		if len(inTheWay) > 0 {
-			seen = inTheWay
+			seen, a.met = inTheWay, append(a.met, inTheWay...)
 		}
 		left := a.limit - time.Since(began)
 		if left < between {

@@ -174,7 +174,8 @@ func (p *callProgress) heard(n postgres.Notice) {
 func (p *callProgress) leveled(message string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.now == catchingUp && p.level.heard(message)
+	level := p.level.heard(message) // also when held back, by whoever holds
+	return level && p.now == catchingUp
 }
 
 // first is the node among some that was heard to have caught up first, and how often

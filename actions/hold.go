@@ -121,13 +121,17 @@ func (h *hold) there(ctx context.Context, observer *postgres.Session, worker str
 	return err == nil && r.Rows[0][0] == true, err
 }
 
-// end lets go, and returns when the workers have. It is in order to end a hold
+// letGo has the workers let go, which they have done within milliseconds; that all
+// is cleared away takes ten times as long.
+func (h *hold) letGo() { h.cancel() }
+
+// end lets go, and returns when all is cleared away. It is in order to end a hold
 // that is none.
 func (h *hold) end() {
 	if h == nil || h.ended == nil {
 		return
 	}
-	h.cancel()
+	h.letGo()
 	<-h.ended
 	h.ended = nil
 }

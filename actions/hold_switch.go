@@ -49,8 +49,15 @@ const (
 	// relayEvery is the time from one hold to the next, in which the call may ask
 	// each worker once.
 	relayEvery = 100 * time.Millisecond
-	// learnEvery is how often writers are looked at while rows are copied.
+	// learnEvery is how often writers are looked at before all rows are copied.
 	learnEvery = time.Second
+	// freshFor is for how long the end of a long transaction is waited for where
+	// some are known and none is there: the next may be about to begin.
+	freshFor = 10 * time.Second
+	// emptyFor is for how long a moment without any writer is waited for when there
+	// is no long one. One that has just begun may be the next long one; where many
+	// write all the time there is no such moment.
+	emptyFor = 2 * time.Second
 	// holdFrom is how far the workers may be behind where the first round ends when
 	// the holds begin: a long way takes long, and relaying costs the workers a
 	// little all the time.
@@ -99,8 +106,11 @@ func (h *switchHold) run(ctx context.Context) error {
 }
 
 // copied waits until all rows are, and learns meanwhile which statements of the
-// application take long.
+// application take long. Those that were in the way of a lock before are known.
 func (h *switchHold) copied(ctx context.Context) error {
+	for _, x := range h.x.attempts.met {
+		h.long.met(x)
+	}
 	var last time.Time
 	for {
 		switch phase := h.x.progress.phase(); {
@@ -108,12 +118,12 @@ func (h *switchHold) copied(ctx context.Context) error {
 			return h.connect(ctx)
 		case phase == switching:
 			return errUnheld
-		case phase == copying && time.Since(last) >= learnEvery:
+		case time.Since(last) >= learnEvery:
 			last = time.Now()
 			if err := h.connect(ctx); err != nil {
 				return err
 			}
-			if _, err := h.writers(ctx); err != nil && !passing(err) {
+			if _, err := h.writers(ctx, h.watch.here); err != nil && !passing(err) {
 				return err
 			}
 		}
@@ -204,12 +214,16 @@ func (h *switchHold) onFirst(ctx context.Context) error {
 	return nil
 }
 
-// secondRound returns when the call waits for the hold.
+// secondRound returns when the call waits for the hold, with another in the queue
+// behind it.
 func (h *switchHold) secondRound(ctx context.Context) error {
 	for {
 		asked, err := h.asked(ctx)
-		if err != nil || asked {
+		if err != nil {
 			return err
+		}
+		if asked {
+			return h.next.take(ctx, h.watch.session, h.first)
 		}
 		if err := h.rest(ctx, relayEvery); err != nil {
 			return err
@@ -221,21 +235,21 @@ func (h *switchHold) secondRound(ctx context.Context) error {
 // the workers take to catch up. Should the call have to ask twice in the second
 // round, that is what is held.
 func (h *switchHold) thirdRound(ctx context.Context) error {
-	if err := h.next.take(ctx, h.watch.session, h.first); err != nil {
-		return err
-	}
-	h.relay()
+	h.now.letGo()
+	h.now, h.next = h.next, h.now
 	h.x.progress.enter(switching)
 	for began := time.Now(); ; {
+		_, heard := h.x.progress.first(h.workers)
 		asked, err := h.asked(ctx)
 		if err != nil {
 			return err
 		}
-		if asked {
+		took := time.Since(began)
+		if asked && (heard > 1 || took > time.Second/2) {
 			break
 		}
-		pace := holdTick / 2
-		if time.Since(began) > time.Second { // it waits for writers all the same
+		pace := holdTick / 4
+		if took > time.Second { // it waits for writers all the same
 			pace = relayEvery
 		}
 		if err := h.rest(ctx, pace); err != nil {
@@ -359,28 +373,36 @@ func (h *switchHold) near(ctx context.Context) error {
 // quiet waits until no long transaction writes to the table and the workers have
 // replayed what the last one wrote, which are sent its changes when it commits. It
 // does so for as long as the switch-over may be held back, and no longer insists on
-// the second when the next long transaction has come before a few times.
+// the second when the next long transaction has come before a few times. The best
+// time is when one has just ended.
 func (h *switchHold) quiet(ctx context.Context) error {
 	began := time.Now()
-	since, chances := "", 3 // the position where it became quiet
+	fresh, chances := !h.long.expected(), 3
+	var now *calm
 	for {
-		long, err := h.writers(ctx)
+		w, err := h.writers(ctx, h.watch.here, h.watch.workers)
 		switch {
 		case passing(err): // nothing is known
 		case err != nil:
 			return err
-		case len(long) == 0:
-			if over, err := h.over(ctx, &since, chances); err != nil || over {
+		case len(w.long) > 0:
+			if now != nil {
+				now, chances = nil, chances-1
+			}
+			fresh = true
+			h.x.progress.hold(began, w.long)
+		case fresh || time.Since(began) > freshFor:
+			if now == nil {
+				if now, err = h.becalmed(ctx); err != nil {
+					return err
+				}
+			}
+			if over, err := h.over(ctx, now, chances == 0); err != nil || over {
 				return err
 			}
-		default:
-			if since != "" {
-				since, chances = "", chances-1
-			}
-			h.x.progress.hold(began, long)
 		}
 		if time.Since(began) > h.x.HoldSwitchOver {
-			return h.tired(long)
+			return h.tired(w.long)
 		}
 		if err := h.rest(ctx, holdTick); err != nil {
 			return err
@@ -388,19 +410,31 @@ func (h *switchHold) quiet(ctx context.Context) error {
 	}
 }
 
-// over says whether the workers are where the coordinator was when it became quiet.
-func (h *switchHold) over(ctx context.Context, since *string, chances int) (bool, error) {
-	if chances == 0 {
-		return true, nil
-	}
-	var err error
-	if *since == "" {
-		if *since, err = h.position(ctx); err != nil {
+// calm is a time in which no long transaction writes to the table.
+type calm struct {
+	since    time.Time
+	position string // where the coordinator's WAL ended then
+}
+
+func (h *switchHold) becalmed(ctx context.Context) (*calm, error) {
+	position, err := h.position(ctx)
+	return &calm{time.Now(), position}, err
+}
+
+// over says whether the call may switch over now: the workers are where the
+// coordinator was when it became calm, unless that is not insisted on, and nobody
+// writes. The last look is the quick one, on the coordinator.
+func (h *switchHold) over(ctx context.Context, c *calm, behind bool) (bool, error) {
+	if !behind {
+		if is, err := h.behind(ctx, c.position); err != nil || is {
 			return false, err
 		}
 	}
-	behind, err := h.behind(ctx, *since)
-	return err == nil && !behind, err
+	w, err := h.writers(ctx, h.watch.here)
+	if err != nil {
+		return false, err
+	}
+	return len(w.long) == 0 && (w.all == 0 || time.Since(c.since) > emptyFor), nil
 }
 
 // rest waits as long as the hold lasts.
@@ -430,29 +464,35 @@ func (h *switchHold) tired(long []event.Holder) error {
 		h.x.HoldSwitchOver, h.x.table.Name, strings.Join(who, "; "))
 }
 
-// writers are those whom others would wait for too long, on any node. The workers
-// are asked when there is none on the call's own.
-func (h *switchHold) writers(ctx context.Context) ([]event.Holder, error) {
+// looked is who was seen to write to the table.
+type looked struct {
+	all  int
+	long []event.Holder // whom others would wait for too long
+}
+
+// writers looks on one set of nodes after the other, until there are long ones.
+func (h *switchHold) writers(ctx context.Context, on ...func(context.Context, string) ([]answer, error)) (w looked, err error) {
 	sql := strings.ReplaceAll(writersSQL, "{SHARDS}", h.shards)
-	for _, ask := range []func(context.Context, string) ([]answer, error){h.watch.here, h.watch.workers} {
+	for _, ask := range on {
 		answers, err := ask(ctx, sql)
 		if err != nil {
-			return nil, err
+			return w, err
 		}
 		for _, a := range answers {
 			var list []writer
 			if err := json.Unmarshal([]byte(a.json), &list); err != nil {
-				return nil, fmt.Errorf("read the writers of %s: %w", a.node, err)
+				return w, fmt.Errorf("read the writers of %s: %w", a.node, err)
 			}
-			if long := h.long.among(list); len(long) > 0 {
-				for i := range long {
-					long[i].Node = a.node
-				}
-				return long, nil
+			w.all, w.long = w.all+len(list), h.long.among(list)
+			for i := range w.long {
+				w.long[i].Node = a.node
+			}
+			if len(w.long) > 0 {
+				return w, nil
 			}
 		}
 	}
-	return nil, nil
+	return w, nil
 }
 
 // rest waits for d, or until ctx ends.

@@ -44,6 +44,24 @@ func (l *longWriters) among(writers []writer) []event.Holder {
 	return long
 }
 
+// expected says whether some statement is known to take long.
+func (l *longWriters) expected() bool {
+	for _, weight := range l.known {
+		if weight > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// met is told who was in the way of a lock that was not had in time.
+func (l *longWriters) met(h holder) {
+	if h.State == "active" && h.Age >= l.limit.Seconds() {
+		query := []rune(h.Query)
+		l.known[string(query[:min(len(query), 500)])] = 3 // as writers.sql cuts it
+	}
+}
+
 func (l *longWriters) learn(w writer) {
 	weight, known := l.known[w.Statement]
 	if w.State != "active" || !known && len(l.known) >= knownLimit {

@@ -87,6 +87,19 @@ func TestWhoWritesForLong(t *testing.T) {
 	}
 }
 
+// Who was in the way of a lock is known as well, by the statement that takes long.
+func TestWritersMetBefore(t *testing.T) {
+	l := longWriters{limit: 200 * time.Millisecond, known: map[string]int{}}
+	l.met(holder{Query: "SELECT batch()", State: "active", Age: 3})
+	l.met(holder{Query: "INSERT", State: "active", Age: 0.1})
+	l.met(holder{Query: "UPDATE", State: "idle in transaction", Age: 60})
+	for statement, want := range map[string]int{"SELECT batch()": 1, "INSERT": 0, "UPDATE": 0} {
+		if got := l.among([]writer{writing(1, statement, "active", time.Millisecond, time.Millisecond)}); len(got) != want {
+			t.Errorf("%s: %v", statement, got)
+		}
+	}
+}
+
 // However many statements take long, those remembered are bounded, and an old
 // transaction is one all the same.
 func TestRememberedStatementsAreBounded(t *testing.T) {
