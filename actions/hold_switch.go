@@ -400,6 +400,8 @@ func (h *switchHold) quiet(ctx context.Context) error {
 			if over, err := h.over(ctx, now, chances == 0); err != nil || over {
 				return err
 			}
+		default:
+			h.x.progress.hold(began, nil)
 		}
 		if time.Since(began) > h.x.HoldSwitchOver {
 			return h.tired(w.long)
