@@ -42,7 +42,7 @@ func TestDistributeNetworkFaults(t *testing.T) {
 	all := []faulty.Fault{faulty.CutBefore, faulty.CutDuring, faulty.CutAfter, faulty.ResetAfter, faulty.StallAfter}
 	struck, unnoticed := 0, 0
 	for i, text := range []string{
-		"LEFT JOIN citus_tables", "pg_get_constraintdef", "search_path", "SELECT create_distributed_table(",
+		"LEFT JOIN citus t ON", "pg_get_constraintdef", "search_path", "SELECT create_distributed_table(",
 		"DROP CONSTRAINT", "pg_current_xact_id", "COMMIT", "citus_add_local_table_to_metadata", "client_min_messages = log",
 		"create_distributed_table_concurrently(", "RESET client_min_messages", "ADD CONSTRAINT", "INSERT INTO done",
 	} {
