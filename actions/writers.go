@@ -1,7 +1,11 @@
 package actions
 
 import (
+	"context"
 	_ "embed"
+	"encoding/json"
+	"fmt"
+	"strings"
 	"time"
 
 	"runbook/engine/event"
@@ -73,4 +77,35 @@ func (l *longWriters) learn(w writer) {
 		weight = max(weight-1, -knownWeight)
 	}
 	l.known[w.Statement] = weight
+}
+
+// looked is who was seen to write to the table.
+type looked struct {
+	all  int
+	long []event.Holder // whom others would wait for too long
+}
+
+// writers looks on one set of nodes after the other, until there are long ones.
+func (h *switchHold) writers(ctx context.Context, on ...func(context.Context, string) ([]answer, error)) (w looked, err error) {
+	sql := strings.ReplaceAll(writersSQL, "{SHARDS}", h.shards)
+	for _, ask := range on {
+		answers, err := ask(ctx, sql)
+		if err != nil {
+			return w, err
+		}
+		for _, a := range answers {
+			var list []writer
+			if err := json.Unmarshal([]byte(a.json), &list); err != nil {
+				return w, fmt.Errorf("read the writers of %s: %w", a.node, err)
+			}
+			w.all, w.long = w.all+len(list), h.long.among(list)
+			for i := range w.long {
+				w.long[i].Node = a.node
+			}
+			if len(w.long) > 0 {
+				return w, nil
+			}
+		}
+	}
+	return w, nil
 }
